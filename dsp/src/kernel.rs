@@ -1,0 +1,3 @@
+//! Undeclared parts that processors are made of.
+
+pub mod svf;

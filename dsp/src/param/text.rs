@@ -1,0 +1,1 @@
+//! Value as text and back.
