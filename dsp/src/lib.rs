@@ -4,8 +4,10 @@
 //! lock. Control-side parts (`desk`, `graph`) allocate freely; audio-side parts (`engine`, `bank`,
 //! `proc`) never do after they were built.
 
+pub mod graph;
 pub mod kernel;
 pub mod lanes;
 pub mod param;
 pub mod proc;
 pub mod ramp;
+pub mod tree;

@@ -5,6 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Lanes 0 … N−1 in the first half, N … 2N−1 in the second; N is even, so stereo sides stay together.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct Pair<T>(pub T, pub T);
 
 impl<T: Lanes> Add for Pair<T> {

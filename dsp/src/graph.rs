@@ -1,0 +1,211 @@
+//! The graph as data: strips, chains, destinations, sends. Plain and complete; made from a rig file,
+//! compiled by the passes below `graph/`.
+
+use crate::proc::{PROCESSORS, Place, ProcKind};
+
+/// What a strip is; only defaults differ between kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StripKind {
+    /// An input.
+    Channel,
+    /// A bus that feeds main by default.
+    Group,
+    /// A bus with an output of its own, fed before the faders.
+    Aux,
+    /// A bus with an effect that feeds main.
+    Fx,
+    /// A bus fed by buses and main.
+    Matrix,
+    /// The main bus.
+    Main,
+    /// The monitor bus.
+    Monitor,
+}
+
+impl StripKind {
+    /// First part of its address.
+    pub fn address(self) -> &'static str {
+        match self {
+            StripKind::Channel => "ch",
+            StripKind::Group | StripKind::Aux | StripKind::Fx => "bus",
+            StripKind::Matrix => "matrix",
+            StripKind::Main => "main",
+            StripKind::Monitor => "monitor",
+        }
+    }
+
+    /// The chain of a strip whose rig says nothing.
+    pub fn default_chain(self) -> &'static [&'static str] {
+        match self {
+            StripKind::Channel => &["hpf", "lpf", "gate", "eq", "comp"],
+            StripKind::Group | StripKind::Aux | StripKind::Matrix => &["eq", "comp"],
+            StripKind::Fx | StripKind::Monitor => &["eq"],
+            StripKind::Main => &["eq", "ms", "glue", "multiband", "exciter", "width", "limiter"],
+        }
+    }
+
+    /// EQ bands of a strip whose rig names none.
+    pub fn bands(self) -> usize {
+        if self == StripKind::Channel { 4 } else { 6 }
+    }
+
+    /// Whether it stands once and without a number.
+    pub fn single(self) -> bool {
+        matches!(self, StripKind::Main | StripKind::Monitor)
+    }
+
+    /// Whether it is a bus that channels send to.
+    pub fn is_bus(self) -> bool {
+        matches!(self, StripKind::Group | StripKind::Aux | StripKind::Fx)
+    }
+}
+
+/// Where in a strip a send takes its signal; the order of the parameter's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tap {
+    /// After trim and polarity.
+    Input,
+    /// After chain and delay.
+    Pre,
+    /// After fader, DCA and mute.
+    Post,
+}
+
+/// One processor in a chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcSpec {
+    /// Which one.
+    pub kind: ProcKind,
+    /// Its name in addresses: `comp`, a second one `comp-2`.
+    pub name: String,
+    /// Bands, where its parts are numbered by the strip.
+    pub bands: usize,
+    /// Default of `on` on this strip.
+    pub on: bool,
+}
+
+/// One strip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StripSpec {
+    /// Kind.
+    pub kind: StripKind,
+    /// Number among its kind's addresses, from 1 (1 where it stands once).
+    pub number: usize,
+    /// Id: works wherever the number does, carries state over a reload.
+    pub id: String,
+    /// Name to start with.
+    pub name: String,
+    /// Two sides.
+    pub stereo: bool,
+    /// Input ports (channels): one or two connection patterns; an empty one is a port left unconnected.
+    pub input: Vec<String>,
+    /// Output ports: connection patterns; `None` where the strip has no output of its own.
+    pub output: Option<Vec<String>>,
+    /// The chain, those that stand last included, in the order they run.
+    pub chain: Vec<ProcSpec>,
+    /// Destination: index of a strip; `None` for none.
+    pub to: Option<usize>,
+    /// Strips it can send to (index).
+    pub sends: Vec<usize>,
+    /// The next channel follows this one as the right side.
+    pub link: bool,
+    /// Loudness is measured.
+    pub loudness: bool,
+}
+
+impl StripSpec {
+    /// Address below the root: `ch/3`, `main`.
+    pub fn address(&self) -> String {
+        if self.kind.single() { self.kind.address().into() } else { format!("{}/{}", self.kind.address(), self.number) }
+    }
+
+    /// Port names in file order: `in-kick` or `in-kick-l`, `in-kick-r`.
+    pub fn ports(&self, prefix: &str) -> Vec<String> {
+        if self.stereo {
+            vec![format!("{prefix}-{}-l", self.id), format!("{prefix}-{}-r", self.id)]
+        } else {
+            vec![format!("{prefix}-{}", self.id)]
+        }
+    }
+
+    /// Number of audio channels.
+    pub fn channels(&self) -> usize {
+        1 + usize::from(self.stereo)
+    }
+}
+
+/// A DCA or a mute group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSpec {
+    /// Id.
+    pub id: String,
+    /// Name to start with.
+    pub name: String,
+}
+
+/// A whole console.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GraphSpec {
+    /// Name of the rig.
+    pub name: String,
+    /// Strips: channels, buses, matrices, main, monitor, each in file order.
+    pub strips: Vec<StripSpec>,
+    /// DCAs in file order.
+    pub dcas: Vec<GroupSpec>,
+    /// Mute groups in file order.
+    pub mute_groups: Vec<GroupSpec>,
+    /// A silent strip leaves its `pre` sends alone (`[audio] mute = "post"`).
+    pub mute_post_only: bool,
+    /// Seed of dither and modulation.
+    pub seed: u64,
+}
+
+impl GraphSpec {
+    /// Index of the strip with this id.
+    pub fn by_id(&self, id: &str) -> Option<usize> {
+        self.strips.iter().position(|s| s.id == id)
+    }
+
+    /// A strip named as in texts: an id, `ch/3`, `bus/2`, `main`.
+    pub fn named(&self, name: &str) -> Option<usize> {
+        self.by_id(name).or_else(|| self.strips.iter().position(|s| s.address() == name))
+    }
+
+    /// Index of the main bus.
+    pub fn main(&self) -> Option<usize> {
+        self.strips.iter().position(|s| s.kind == StripKind::Main)
+    }
+
+    /// Index of the monitor bus.
+    pub fn monitor(&self) -> Option<usize> {
+        self.strips.iter().position(|s| s.kind == StripKind::Monitor)
+    }
+}
+
+/// Makes a chain of processor names: instance names (`comp-2`), those that stand last moved behind.
+/// Names that are no processor are left out and returned.
+pub fn chain_of<'a>(names: &[&'a str], kind: StripKind, bands: usize) -> (Vec<ProcSpec>, Vec<&'a str>) {
+    let mut unknown = Vec::new();
+    let mut chain: Vec<ProcSpec> = Vec::new();
+    for name in names {
+        let Some(proc) = ProcKind::named(name) else {
+            unknown.push(*name);
+            continue;
+        };
+        let before = chain.iter().filter(|p| p.kind == proc).count();
+        let instance = if before == 0 { (*name).to_string() } else { format!("{name}-{}", before + 1) };
+        // On: eq, main's limiter, and what a chain lists beyond its kind's default.
+        let on = *name == "eq" || (*name == "limiter" && kind == StripKind::Main) || !kind.default_chain().contains(name);
+        chain.push(ProcSpec { kind: proc, name: instance, bands, on });
+    }
+    chain.sort_by_key(|p| match p.kind.decl().place {
+        Place::Chain => 0,
+        Place::Last(n) => 1 + u32::from(n),
+    });
+    (chain, unknown)
+}
+
+/// Names of all processors.
+pub fn processor_names() -> impl Iterator<Item = &'static str> {
+    PROCESSORS.iter().map(|p| p.name)
+}
