@@ -1,1 +1,3 @@
 //! headroom-protocol
+
+pub mod pattern;
