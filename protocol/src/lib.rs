@@ -1,1 +1,4 @@
 //! headroom-protocol
+
+pub mod osc;
+pub mod pattern;
