@@ -1,2 +1,4 @@
 //! The `headroom` binary.
+#[allow(dead_code)]
+mod demo;
 fn main() {}
