@@ -1,2 +1,6 @@
 //! The `headroom` binary.
+
+#[allow(dead_code, unused_imports)]
+mod audiofile;
+
 fn main() {}
