@@ -58,31 +58,21 @@ pub fn fit(signal: &[f64], rate: u32, hz: f64) -> (f64, f64) {
     (a.hypot(b), (rest / signal.len() as f64).sqrt())
 }
 
-/// `signal` read between its samples at `at` (frames), by a Kaiser-windowed sinc of 512 taps.
+/// `signal` read between its samples at `at` (frames), by a sinc of 512 taps under a Blackman window.
 pub fn interpolate(signal: &[f64], at: f64) -> f64 {
     let middle = at.floor() as i64;
+    // sin(π(at − n)) differs from tap to tap by its sign alone.
+    let sine = (PI * (at - middle as f64)).sin() / PI;
     (middle - 255..=middle + 256)
         .filter(|&n| n >= 0 && (n as usize) < signal.len())
         .map(|n| {
             let x = at - n as f64;
-            let sinc = if x == 0.0 {
-                1.0
-            } else {
-                (PI * x).sin() / (PI * x)
-            };
-            let window = bessel(12.0 * (1.0 - (x / 257.0).powi(2)).max(0.0).sqrt()) / bessel(12.0);
-            signal[n as usize] * sinc * window
+            let sign = if (middle - n) % 2 == 0 { 1.0 } else { -1.0 };
+            let sinc = if x == 0.0 { 1.0 } else { sign * sine / x };
+            let cos = (PI * x / 257.0).cos();
+            signal[n as usize] * sinc * (0.34 + 0.5 * cos + 0.16 * cos * cos)
         })
         .sum()
-}
-
-fn bessel(x: f64) -> f64 {
-    let (mut term, mut sum) = (1.0, 1.0);
-    for k in 1..60 {
-        term *= (x / (2.0 * f64::from(k))).powi(2);
-        sum += term;
-    }
-    sum
 }
 
 /// 20 log10, of an amplitude.
