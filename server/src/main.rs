@@ -1,4 +1,10 @@
 //! The `headroom` binary.
+
+#[allow(dead_code)]
+mod analyze;
+#[allow(dead_code)]
+mod audiofile;
 #[allow(dead_code)]
 mod demo;
+
 fn main() {}
