@@ -1,10 +1,3 @@
-//! The `headroom` binary.
-
-#[allow(dead_code)]
-mod analyze;
-#[allow(dead_code)]
-mod audiofile;
-#[allow(dead_code)]
-mod demo;
+//! The `headroom` binary: arguments, logging, command, exit status.
 
 fn main() {}
