@@ -5,9 +5,9 @@
 //! PCM and 32 and 64 bit float, with headers that are right at any moment, not only after the end.
 //! [`Quantiser`] is the dither before integer formats, [`Resampler`] the rate conversion.
 //!
-//! Why an own WAV module: `hound` knows neither 64 bit float nor RF64 and hands its samples out one
-//! `Result` at a time; `bwavfile` reads no 64 bit float and brings a text-encoding stack for metadata
-//! that is not needed here; neither repairs a header that a killed writer left behind.
+//! Why an own WAV module: of the crates for WAV, `hound` knows neither 64 bit float nor RF64, `wav-codec`
+//! refuses RF64 and hands out one `Result` a sample, and `bwavfile` gives 32 bit samples only and brings
+//! a command line and a text-encoding stack for metadata that is not needed here.
 //!
 //! Sources: Multimedia Programming Interface and Data Specifications 1.0 (RIFF); Multiple Channel
 //! Audio Data and WAVE Files (extensible format); EBU Tech 3306 and ITU-R BS.2088 (RF64, BW64).

@@ -2,7 +2,8 @@
 //!
 //! BS.1770-4, Annex 2 asks for at least 4 × oversampling, which reads a 20 kHz tone at 48 kHz up to
 //! 0.5 dB low. Here the signal is known at 16 points a sample (0.03 dB), through a sinc of 96 taps under
-//! a Kaiser window, which is flat to 95 % of Nyquist.
+//! a Kaiser window, which is flat to 95 % of Nyquist. Strong content
+//! closer to Nyquist reads low: full-band white noise by up to 0.3 dB against 512 taps.
 //!
 //! Most of those points are never worked out. If a signal without content above Nyquist reaches a peak P,
 //! then at a distance of d samples it is still at least P cos(πd) (Duffin and Schaeffer: Some properties
