@@ -1,2 +1,5 @@
 //! The `headroom` binary.
+#[allow(dead_code)]
+mod rig;
+
 fn main() {}
