@@ -44,7 +44,6 @@ pub struct Console {
     retire: bool,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    taps: HashMap<usize, usize>,
     source: Source,
     stated: HashMap<String, Value>,
 }
@@ -64,7 +63,6 @@ impl Console {
         let ports = &desk.plan().ports;
         let (n, m) = (ports.inputs.len(), ports.outputs.len());
         let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..n + m).collect());
-        let taps_by_port = taps.iter().enumerate().map(|(i, t)| (t.port, i)).collect();
         let (adopt, meters) = desk.adopt(None, inputs.clone(), outputs.clone());
         let mut outbox = VecDeque::new();
         if let Err(command) = handle.send(Command::Adopt(adopt)) {
@@ -85,7 +83,6 @@ impl Console {
             retire: false,
             inputs,
             outputs,
-            taps: taps_by_port,
             source,
             stated,
         }
