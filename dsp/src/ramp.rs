@@ -35,6 +35,11 @@ impl Curve {
         Arc::new(Curve { step: step.collect() })
     }
 
+    /// A curve that lasts about this many seconds (a fade of all outputs).
+    pub fn lasting(rate: f64, seconds: f64) -> Arc<Curve> {
+        Curve::new(rate * seconds / 0.02)
+    }
+
     /// Frames that a step takes.
     pub fn frames(&self) -> u64 {
         self.step.len() as u64 - 1
@@ -82,6 +87,11 @@ impl Gain {
     /// At rest at `value`.
     pub fn new(curve: &Arc<Curve>, value: f64) -> Self {
         Gain { curve: curve.clone(), base: value, target: value, waiting: None, steps: Default::default(), running: 0 }
+    }
+
+    /// Frames that a step takes.
+    pub fn frames(&self) -> u64 {
+        self.curve.frames()
     }
 
     /// Where it is going.
@@ -142,7 +152,7 @@ impl Gain {
         }
         let mut value = self.base;
         for step in &self.steps[..self.running] {
-            value += step.delta * self.curve.at(frame - step.start);
+            value += step.delta * self.curve.at(frame.saturating_sub(step.start));
         }
         value
     }

@@ -1,2 +1,3 @@
-//! The `headroom` binary.
+//! The `headroom` binary: arguments, logging, command, exit status.
+
 fn main() {}
