@@ -1,4 +1,14 @@
-//! headroom-protocol
+//! headroom-protocol: bytes in, intents out; changes in, bytes out. No I/O, so all of it is tested
+//! as pure code.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`osc`] | packets and streams to messages and back |
+//! | [`pattern`] | address patterns |
+//! | [`address`] | addresses to parameters and back |
+//! | [`coerce`] | arguments to values and back |
 
+pub mod address;
+pub mod coerce;
 pub mod osc;
 pub mod pattern;
