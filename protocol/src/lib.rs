@@ -7,8 +7,10 @@
 //! | [`pattern`] | address patterns |
 //! | [`address`] | addresses to parameters and back |
 //! | [`coerce`] | arguments to values and back |
+//! | [`intent`] | messages to [`intent::Intent`], the only words between surfaces and hub |
 
 pub mod address;
 pub mod coerce;
+pub mod intent;
 pub mod osc;
 pub mod pattern;
