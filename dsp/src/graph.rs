@@ -212,3 +212,77 @@ pub fn chain_of<'a>(names: &[&'a str], kind: StripKind, bands: usize) -> (Vec<Pr
 pub fn processor_names() -> impl Iterator<Item = &'static str> {
     PROCESSORS.iter().map(|p| p.name)
 }
+
+pub mod compile;
+pub mod latency;
+pub mod order;
+pub mod schedule;
+pub mod seats;
+pub mod verify;
+
+/// Which buffer of a strip an edge takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EdgeTap {
+    /// After trim and polarity.
+    Input,
+    /// After chain and delay; the fader is in the edge's gain.
+    Chain,
+    /// After the fader and what stands last.
+    Out,
+}
+
+/// A way from one strip into the sum of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// Source strip.
+    pub from: usize,
+    /// Destination strip.
+    pub to: usize,
+    /// Where its signal comes from (a send: its latest tap).
+    pub tap: EdgeTap,
+    /// It may also take the strip's input (a send, whose tap can be switched).
+    pub send: bool,
+    /// It is there for solo only, and the destination does not wait for it.
+    pub solo: bool,
+}
+
+impl Edge {
+    /// The buffers it may take.
+    pub fn taps(&self) -> &'static [EdgeTap] {
+        match (self.tap, self.send) {
+            (EdgeTap::Out, _) => &[EdgeTap::Out],
+            (_, true) => &[EdgeTap::Chain, EdgeTap::Input],
+            _ => &[EdgeTap::Chain],
+        }
+    }
+}
+
+impl GraphSpec {
+    /// Whether something stands last in a strip, after the fader.
+    pub fn has_last(&self, strip: usize) -> bool {
+        self.strips[strip].chain.iter().any(|p| p.kind.decl().place != Place::Chain)
+    }
+
+    /// All ways between strips. `monitor_source` is the strip heard while nothing is soloed.
+    pub fn edges(&self, monitor_source: Option<usize>) -> Vec<Edge> {
+        let mut edges = Vec::new();
+        let after = |s: usize| if self.has_last(s) { EdgeTap::Out } else { EdgeTap::Chain };
+        for (from, strip) in self.strips.iter().enumerate() {
+            if let Some(to) = strip.to {
+                edges.push(Edge { from, to, tap: after(from), send: false, solo: false });
+            }
+            for &to in &strip.sends {
+                edges.push(Edge { from, to, tap: EdgeTap::Chain, send: true, solo: false });
+            }
+            if let Some(to) = self.monitor()
+                && from != to
+            {
+                edges.push(Edge { from, to, tap: EdgeTap::Chain, send: false, solo: true });
+                if monitor_source == Some(from) {
+                    edges.push(Edge { from, to, tap: after(from), send: false, solo: false });
+                }
+            }
+        }
+        edges
+    }
+}

@@ -1,3 +1,4 @@
 //! Undeclared parts that processors are made of.
 
+pub mod delayline;
 pub mod svf;

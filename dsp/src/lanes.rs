@@ -49,9 +49,15 @@ pub trait Lanes:
     const N: usize;
     /// Whether the element is `f64`.
     const WIDE: bool;
+    /// One sample.
+    type Elem: Copy + Send + Sync + 'static;
     /// A truth value a lane.
     type Mask: Copy + Send + Sync;
 
+    /// A number as one sample.
+    fn elem(x: f64) -> Self::Elem;
+    /// One sample as a number.
+    fn elem_f64(x: Self::Elem) -> f64;
     /// All lanes the same.
     fn splat(x: f64) -> Self;
     /// One lane's value.

@@ -4,9 +4,15 @@
 //! lock. Control-side parts (`desk`, `graph`) allocate freely; audio-side parts (`engine`, `bank`,
 //! `proc`) never do after they were built.
 
+mod bank;
+pub mod block;
+pub mod desk;
+pub mod engine;
 pub mod graph;
 pub mod kernel;
 pub mod lanes;
+pub mod meter;
+pub mod network;
 pub mod param;
 pub mod proc;
 pub mod ramp;

@@ -317,6 +317,7 @@ macro_rules! processors {
 }
 
 pub mod cut;
+pub mod delay;
 
 processors! {
     cut::Hpf,

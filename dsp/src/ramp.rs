@@ -35,6 +35,11 @@ impl Curve {
         Arc::new(Curve { step: step.collect() })
     }
 
+    /// A curve that lasts about this many seconds (a fade of all outputs).
+    pub fn lasting(rate: f64, seconds: f64) -> Arc<Curve> {
+        Curve::new(rate * seconds / 0.02)
+    }
+
     /// Frames that a step takes.
     pub fn frames(&self) -> u64 {
         self.step.len() as u64 - 1
@@ -142,7 +147,7 @@ impl Gain {
         }
         let mut value = self.base;
         for step in &self.steps[..self.running] {
-            value += step.delta * self.curve.at(frame - step.start);
+            value += step.delta * self.curve.at(frame.saturating_sub(step.start));
         }
         value
     }

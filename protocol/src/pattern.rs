@@ -190,10 +190,7 @@ impl Pattern {
         let mut walk = self.start();
         for name in path.split('/') {
             let names = &[name];
-            let segment = Segment {
-                names,
-                guarded: false,
-            };
+            let segment = Segment { names, guarded: false };
             walk = self.step(walk, segment);
         }
         self.accepts(walk)
@@ -203,9 +200,7 @@ impl Pattern {
     ///
     /// A first look only: [`Segment::guarded`] says that it has to be spelled in its place.
     pub fn spells(&self, name: &str) -> bool {
-        self.steps
-            .iter()
-            .any(|step| matches!(step, Step::Part(part) if part.spells(name)))
+        self.steps.iter().any(|step| matches!(step, Step::Part(part) if part.spells(name)))
     }
 
     /// Adds the places behind each `//`, which may stand for no part at all.
@@ -222,13 +217,7 @@ impl Pattern {
 
 impl Part {
     fn reaches(&self, segment: Segment<'_>) -> bool {
-        segment.names.iter().any(|name| {
-            if segment.guarded {
-                self.spells(name)
-            } else {
-                self.matches(name)
-            }
-        })
+        segment.names.iter().any(|name| if segment.guarded { self.spells(name) } else { self.matches(name) })
     }
 }
 

@@ -10,9 +10,7 @@ static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 #[test]
 fn decoding_and_matching_do_not_allocate() {
-    let addresses: Vec<String> = (1..=20)
-        .map(|number| format!("/ch/{number}/eq/2/gain"))
-        .collect();
+    let addresses: Vec<String> = (1..=20).map(|number| format!("/ch/{number}/eq/2/gain")).collect();
     let messages = addresses.iter().map(|address| {
         let args = [encode::Arg::Float(-6.0), encode::Arg::from("text")];
         (address.as_str(), args)

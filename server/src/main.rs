@@ -1,5 +1,3 @@
-//! The `headroom` binary.
-#[allow(dead_code)]
-mod rig;
+//! The `headroom` binary: arguments, logging, command, exit status.
 
 fn main() {}

@@ -47,7 +47,17 @@ impl<T: Lanes> Neg for Pair<T> {
 impl<T: Lanes> Lanes for Pair<T> {
     const N: usize = 2 * T::N;
     const WIDE: bool = T::WIDE;
+    type Elem = T::Elem;
     type Mask = (T::Mask, T::Mask);
+
+    #[inline(always)]
+    fn elem(x: f64) -> T::Elem {
+        T::elem(x)
+    }
+    #[inline(always)]
+    fn elem_f64(x: T::Elem) -> f64 {
+        T::elem_f64(x)
+    }
 
     #[inline(always)]
     fn splat(x: f64) -> Self {

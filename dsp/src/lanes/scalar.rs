@@ -20,6 +20,11 @@ macro_rules! one_lane {
             const N: usize = 1;
             const WIDE: bool = $mantissa > 30;
             type Mask = bool;
+            type Elem = $elem;
+            #[inline(always)]
+            fn elem(x: f64) -> $elem { x as $elem }
+            #[inline(always)]
+            fn elem_f64(x: $elem) -> f64 { x as f64 }
             #[inline(always)]
             fn splat(x: f64) -> Self { Self(x as $elem) }
             #[inline(always)]

@@ -59,6 +59,11 @@ macro_rules! vector {
             const N: usize = $n;
             const WIDE: bool = $wide;
             type Mask = $raw;
+            type Elem = $elem;
+            #[inline(always)]
+            fn elem(x: f64) -> $elem { x as $elem }
+            #[inline(always)]
+            fn elem_f64(x: $elem) -> f64 { x as f64 }
             #[inline(always)]
             fn splat(x: f64) -> Self {
                 // SAFETY: see the head of this file.

@@ -144,11 +144,7 @@ impl<'a> Packet<'a> {
     /// that holds it ([`super::time::IMMEDIATE`] outside of bundles).
     pub fn messages(&self) -> Messages<'a> {
         let empty = Elements { rest: &[] };
-        let mut messages = Messages {
-            single: None,
-            open: [(0, empty); MAX_DEPTH],
-            depth: 0,
-        };
+        let mut messages = Messages { single: None, open: [(0, empty); MAX_DEPTH], depth: 0 };
         match self {
             Self::Message(message) => messages.single = Some(*message),
             Self::Bundle(bundle) => messages.enter(bundle),
@@ -216,11 +212,7 @@ impl<'a> Message<'a> {
             },
         };
         let args = Args { tags, data };
-        Ok(Self {
-            address,
-            args,
-            bytes,
-        })
+        Ok(Self { address, args, bytes })
     }
 
     fn check(&self) -> Result<(), Malformed> {
@@ -249,9 +241,7 @@ impl<'a> Message<'a> {
 impl<'a> Bundle<'a> {
     /// The messages and bundles directly in this one.
     pub fn elements(&self) -> Elements<'a> {
-        Elements {
-            rest: self.elements,
-        }
+        Elements { rest: self.elements }
     }
 
     /// Number of messages, those of inner bundles included.
@@ -271,10 +261,7 @@ impl<'a> Bundle<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let rest = bytes.strip_prefix(BUNDLE).ok_or(Malformed::Address)?;
         let (time, elements) = rest.split_first_chunk().ok_or(Malformed::Truncated)?;
-        Ok(Self {
-            time: u64::from_be_bytes(*time),
-            elements,
-        })
+        Ok(Self { time: u64::from_be_bytes(*time), elements })
     }
 }
 
@@ -423,10 +410,7 @@ impl<'a> Args<'a> {
     #[inline]
     fn take_blob(&mut self) -> Result<&'a [u8], Malformed> {
         let size = u32::from_be_bytes(self.take()?) as usize;
-        let (blob, rest) = self
-            .data
-            .split_at_checked(size)
-            .ok_or(Malformed::Truncated)?;
+        let (blob, rest) = self.data.split_at_checked(size).ok_or(Malformed::Truncated)?;
         // Whole words remain, so the padding is there.
         self.data = rest.get(rest.len() % 4..).unwrap_or_default();
         Ok(blob)

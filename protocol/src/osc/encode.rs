@@ -36,22 +36,14 @@ impl Encoder {
     /// Appends one message to `out`.
     ///
     /// OSC ends text at a zero, so address and text arguments are cut before one.
-    pub fn message(
-        &mut self,
-        address: &str,
-        args: impl IntoIterator<Item = Arg>,
-        out: &mut Vec<u8>,
-    ) {
+    pub fn message(&mut self, address: &str, args: impl IntoIterator<Item = Arg>, out: &mut Vec<u8>) {
         self.address.clear();
         self.address.push_str(until_zero(address));
         self.args.clear();
         self.args.extend(args);
         self.args.iter_mut().for_each(cut_at_zero);
 
-        let packet = OscPacket::Message(OscMessage {
-            addr: mem::take(&mut self.address),
-            args: mem::take(&mut self.args),
-        });
+        let packet = OscPacket::Message(OscMessage { addr: mem::take(&mut self.address), args: mem::take(&mut self.args) });
         let Ok(_) = encoder::encode_into(&packet, out);
         if let OscPacket::Message(message) = packet {
             self.address = message.addr;
@@ -60,12 +52,8 @@ impl Encoder {
     }
 
     /// Appends one bundle of messages to `out`, whatever its size; `time` is an NTP time tag.
-    pub fn bundle<'a, A>(
-        &mut self,
-        time: u64,
-        messages: impl IntoIterator<Item = (&'a str, A)>,
-        out: &mut Vec<u8>,
-    ) where
+    pub fn bundle<'a, A>(&mut self, time: u64, messages: impl IntoIterator<Item = (&'a str, A)>, out: &mut Vec<u8>)
+    where
         A: IntoIterator<Item = Arg>,
     {
         begin_bundle(time, out);
@@ -107,20 +95,11 @@ impl Packer {
     pub fn new(limit: usize) -> Self {
         let mut bundle = Vec::with_capacity(limit);
         begin_bundle(IMMEDIATE, &mut bundle);
-        Self {
-            encoder: Encoder::new(),
-            bundle,
-            limit,
-        }
+        Self { encoder: Encoder::new(), bundle, limit }
     }
 
     /// Adds a message; what is full goes to `send`, one packet a call.
-    pub fn push(
-        &mut self,
-        address: &str,
-        args: impl IntoIterator<Item = Arg>,
-        mut send: impl FnMut(&[u8]),
-    ) {
+    pub fn push(&mut self, address: &str, args: impl IntoIterator<Item = Arg>, mut send: impl FnMut(&[u8])) {
         let start = self.bundle.len();
         self.encoder.element(address, args, &mut self.bundle);
         if self.bundle.len() <= self.limit {
@@ -170,22 +149,10 @@ fn until_close(args: &mut decode::Args<'_>) -> Option<Vec<Arg>> {
             decode::Arg::Char(value) => Arg::Char(value),
             decode::Arg::Rgba(value) => {
                 let [red, green, blue, alpha] = value.to_be_bytes();
-                Arg::Color(rosc::OscColor {
-                    red,
-                    green,
-                    blue,
-                    alpha,
-                })
+                Arg::Color(rosc::OscColor { red, green, blue, alpha })
             }
-            decode::Arg::Midi([port, status, data1, data2]) => Arg::Midi(rosc::OscMidiMessage {
-                port,
-                status,
-                data1,
-                data2,
-            }),
-            decode::Arg::ArrayOpen => Arg::Array(OscArray {
-                content: until_close(args)?,
-            }),
+            decode::Arg::Midi([port, status, data1, data2]) => Arg::Midi(rosc::OscMidiMessage { port, status, data1, data2 }),
+            decode::Arg::ArrayOpen => Arg::Array(OscArray { content: until_close(args)? }),
             decode::Arg::ArrayClose => break,
             decode::Arg::Unknown(_) => return None,
         });
@@ -194,19 +161,13 @@ fn until_close(args: &mut decode::Args<'_>) -> Option<Vec<Arg>> {
 }
 
 fn begin_bundle(time: u64, out: &mut Vec<u8>) {
-    let empty = OscPacket::Bundle(OscBundle {
-        timetag: split_time(time),
-        content: Vec::new(),
-    });
+    let empty = OscPacket::Bundle(OscBundle { timetag: split_time(time), content: Vec::new() });
     let Ok(_) = encoder::encode_into(&empty, out);
 }
 
 /// A time tag as rosc holds it: seconds and fraction apart.
 fn split_time(tag: u64) -> rosc::OscTime {
-    rosc::OscTime {
-        seconds: (tag >> 32) as u32,
-        fractional: tag as u32,
-    }
+    rosc::OscTime { seconds: (tag >> 32) as u32, fractional: tag as u32 }
 }
 
 fn until_zero(text: &str) -> &str {
@@ -235,18 +196,9 @@ mod tests {
         assert_eq!(out, b"/oscillator/4/frequency\0,f\0\0\x43\xdc\0\0");
 
         out.clear();
-        let args: [Arg; 5] = [
-            1000.into(),
-            (-1).into(),
-            "hello".into(),
-            1.234_f32.into(),
-            5.678_f32.into(),
-        ];
+        let args: [Arg; 5] = [1000.into(), (-1).into(), "hello".into(), 1.234_f32.into(), 5.678_f32.into()];
         encoder.message("/foo", args, &mut out);
-        assert_eq!(
-            out,
-            b"/foo\0\0\0\0,iisff\0\0\0\0\x03\xe8\xff\xff\xff\xffhello\0\0\0\x3f\x9d\xf3\xb6\x40\xb5\xb2\x2d"
-        );
+        assert_eq!(out, b"/foo\0\0\0\0,iisff\0\0\0\0\x03\xe8\xff\xff\xff\xffhello\0\0\0\x3f\x9d\xf3\xb6\x40\xb5\xb2\x2d");
     }
 
     #[test]
@@ -259,24 +211,15 @@ mod tests {
     #[test]
     fn a_zero_in_text_ends_it() {
         let mut out = Vec::new();
-        let array = OscArray {
-            content: vec![Arg::from("in\0side")],
-        };
-        Encoder::new().message(
-            "/a\0b",
-            [Arg::from("Kick\0drum"), Arg::Array(array)],
-            &mut out,
-        );
+        let array = OscArray { content: vec![Arg::from("in\0side")] };
+        Encoder::new().message("/a\0b", [Arg::from("Kick\0drum"), Arg::Array(array)], &mut out);
         assert_eq!(out, b"/a\0\0,s[s]\0\0\0Kick\0\0\0\0in\0\0");
     }
 
     #[test]
     fn a_bundle_holds_its_messages_in_order() {
         let mut out = Vec::new();
-        let messages = [
-            ("/ch/1/fader", [Arg::Float(-6.0)]),
-            ("/ch/2/mute", [Arg::Int(1)]),
-        ];
+        let messages = [("/ch/1/fader", [Arg::Float(-6.0)]), ("/ch/2/mute", [Arg::Int(1)])];
         Encoder::new().bundle(7 << 32, messages, &mut out);
         let read: Vec<_> = packet(&out)
             .unwrap()
@@ -285,10 +228,7 @@ mod tests {
             .collect();
         assert_eq!(
             read,
-            [
-                (7 << 32, "/ch/1/fader", vec![decode::Arg::Float(-6.0)]),
-                (7 << 32, "/ch/2/mute", vec![decode::Arg::Int(1)]),
-            ]
+            [(7 << 32, "/ch/1/fader", vec![decode::Arg::Float(-6.0)]), (7 << 32, "/ch/2/mute", vec![decode::Arg::Int(1)]),]
         );
     }
 

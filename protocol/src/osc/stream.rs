@@ -289,21 +289,13 @@ mod tests {
         let framing = |mut first: &[u8]| {
             let mut deframer = Deframer::new();
             assert_eq!(deframer.framing(), None);
-            deframer
-                .next(&mut first)
-                .map(|_| ())
-                .map(|()| deframer.framing())
+            deframer.next(&mut first).map(|_| ()).map(|()| deframer.framing())
         };
         assert_eq!(framing(b"\xc0"), Ok(Some(Framing::Slip)));
         assert_eq!(framing(b"/"), Ok(Some(Framing::Slip)));
         assert_eq!(framing(b"#bun"), Ok(Some(Framing::Slip)));
         assert_eq!(framing(b"\0"), Ok(Some(Framing::Length)));
-        for other in [
-            &b"GET / HTTP/1.1\r\n"[..],
-            b"\xdb\xdc",
-            b"\x01\0\0\0",
-            b"\x16\x03\x01",
-        ] {
+        for other in [&b"GET / HTTP/1.1\r\n"[..], b"\xdb\xdc", b"\x01\0\0\0", b"\x16\x03\x01"] {
             assert_eq!(framing(other), Err(BadStream::Unknown));
         }
     }
@@ -314,20 +306,14 @@ mod tests {
         assert_eq!(read(b"\xc0/a\0\0\xc0\xc0/b\0\0\xc0"), frames);
         assert_eq!(read(b"\xc0/a\0\0\xc0/b\0\0\xc0"), frames);
         assert_eq!(read(b"/a\0\0\xc0/b\0\0\xc0"), frames);
-        assert_eq!(
-            read(b"\xc0\xc0\xc0/a\0\0\xc0\xc0\xc0/b\0\0\xc0\xc0"),
-            frames
-        );
+        assert_eq!(read(b"\xc0\xc0\xc0/a\0\0\xc0\xc0\xc0/b\0\0\xc0\xc0"), frames);
     }
 
     #[test]
     fn lengths_that_cannot_be_are_errors_and_stay_so() {
         assert_eq!(read(b"\0\x01\0\x04"), Err(BadStream::Oversized));
         assert_eq!(read(b"\0\0\0\x06/a\0\0ab"), Err(BadStream::Size));
-        assert_eq!(
-            read(b"\0\0\0\x04/a\0\0\xff\xff\xff\xfc"),
-            Err(BadStream::Oversized)
-        );
+        assert_eq!(read(b"\0\0\0\x04/a\0\0\xff\xff\xff\xfc"), Err(BadStream::Oversized));
         let mut deframer = Deframer::new();
         for _ in 0..2 {
             let mut input = &b"\0\x7f\0\0"[..];
@@ -350,9 +336,7 @@ mod tests {
         }
         // Without any END, and all of it escaped.
         assert_eq!(read(&vec![b'/'; 1 << 20]), Err(BadStream::Oversized));
-        let escaped = b"\xc0"
-            .iter()
-            .chain(b"\xdb\xdc".iter().cycle().take(1 << 20));
+        let escaped = b"\xc0".iter().chain(b"\xdb\xdc".iter().cycle().take(1 << 20));
         let escaped: Vec<u8> = escaped.copied().collect();
         assert_eq!(read(&escaped), Err(BadStream::Oversized));
     }

@@ -53,11 +53,7 @@ pub fn from_system(time: SystemTime) -> u64 {
 pub fn to_system(tag: u64, near: SystemTime) -> Option<SystemTime> {
     let ahead = tag.wrapping_sub(from_system(near)).cast_signed();
     let distance = to_duration(ahead.unsigned_abs());
-    if ahead < 0 {
-        near.checked_sub(distance)
-    } else {
-        near.checked_add(distance)
-    }
+    if ahead < 0 { near.checked_sub(distance) } else { near.checked_add(distance) }
 }
 
 /// When `tag` falls if it is `now` now.
@@ -86,10 +82,7 @@ mod tests {
         let half = UNIX_EPOCH + Duration::from_millis(500);
         assert_eq!(from_system(half), 0x83aa_7e80_8000_0000);
         assert_eq!(from_system(UNIX_EPOCH + ERA), 0);
-        assert_eq!(
-            from_system(UNIX_EPOCH - Duration::from_secs(1)),
-            0x83aa_7e7f_0000_0000
-        );
+        assert_eq!(from_system(UNIX_EPOCH - Duration::from_secs(1)), 0x83aa_7e7f_0000_0000);
     }
 
     #[test]
@@ -100,20 +93,14 @@ mod tests {
         assert_eq!(due(0, now), Due::Now);
         assert_eq!(due(now, now), Due::Now);
         assert_eq!(due(now + second, now), Due::In(Duration::from_secs(1)));
-        assert_eq!(
-            due(now - second / 4, now),
-            Due::Late(Duration::from_millis(250))
-        );
+        assert_eq!(due(now - second / 4, now), Due::Late(Duration::from_millis(250)));
     }
 
     #[test]
     fn a_cue_across_the_turn_of_the_era_is_in_the_future() {
         let before = UNIX_EPOCH + ERA - Duration::from_secs(2);
         let cue = before + Duration::from_secs(5);
-        assert_eq!(
-            due(from_system(cue), from_system(before)),
-            Due::In(Duration::from_secs(5))
-        );
+        assert_eq!(due(from_system(cue), from_system(before)), Due::In(Duration::from_secs(5)));
         assert_eq!(to_system(from_system(cue), before), Some(cue));
     }
 

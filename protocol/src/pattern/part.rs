@@ -150,12 +150,7 @@ impl Places<'_> {
 
 /// Takes the set of all places that the tokens so far may have reached from token to token, so
 /// nothing is ever tried twice. `now` and `next` come in empty.
-fn matches_tokens<'a>(
-    tokens: &[Token],
-    name: &str,
-    mut now: Places<'a>,
-    mut next: Places<'a>,
-) -> bool {
+fn matches_tokens<'a>(tokens: &[Token], name: &str, mut now: Places<'a>, mut next: Places<'a>) -> bool {
     now.insert(0);
     for token in tokens {
         next.0.fill(0);
@@ -215,9 +210,7 @@ impl Token {
         match self {
             Self::One => true,
             Self::List { negated, ranges } => {
-                let listed = ranges
-                    .iter()
-                    .any(|(low, high)| (*low..=*high).contains(&char));
+                let listed = ranges.iter().any(|(low, high)| (*low..=*high).contains(&char));
                 listed != *negated
             }
             Self::Text(_) | Self::Run | Self::Choice(_) => false,

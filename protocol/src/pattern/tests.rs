@@ -8,31 +8,17 @@ fn matches(pattern: &str, address: &str) -> bool {
 #[track_caller]
 fn check(pattern: &str, yes: &[&str], no: &[&str]) {
     for address in yes {
-        assert!(
-            matches(pattern, address),
-            "{pattern} should match {address}"
-        );
+        assert!(matches(pattern, address), "{pattern} should match {address}");
     }
     for address in no {
-        assert!(
-            !matches(pattern, address),
-            "{pattern} should not match {address}"
-        );
+        assert!(!matches(pattern, address), "{pattern} should not match {address}");
     }
 }
 
 #[test]
 fn one_and_any() {
-    check(
-        "/ch/?/fader",
-        &["/ch/1/fader"],
-        &["/ch/12/fader", "/ch//fader"],
-    );
-    check(
-        "/ch/*/fader",
-        &["/ch/1/fader", "/ch/kick/fader"],
-        &["/ch/1/eq/fader", "/ch/fader"],
-    );
+    check("/ch/?/fader", &["/ch/1/fader"], &["/ch/12/fader", "/ch//fader"]);
+    check("/ch/*/fader", &["/ch/1/fader", "/ch/kick/fader"], &["/ch/1/eq/fader", "/ch/fader"]);
     check("/ch/*", &["/ch/1"], &["/ch/1/fader", "/ch", "/chan/1"]);
     check("/ch/k*k", &["/ch/kick", "/ch/kk"], &["/ch/k", "/ch/kicks"]);
     check("/*/1/*", &["/ch/1/pan", "/bus/1/mute"], &["/ch/2/pan"]);
@@ -41,11 +27,7 @@ fn one_and_any() {
 
 #[test]
 fn lists() {
-    check(
-        "/ch/[1-3]",
-        &["/ch/1", "/ch/2", "/ch/3"],
-        &["/ch/4", "/ch/-", "/ch/12"],
-    );
+    check("/ch/[1-3]", &["/ch/1", "/ch/2", "/ch/3"], &["/ch/4", "/ch/-", "/ch/12"]);
     check("/ch/[!1-3]", &["/ch/4", "/ch/!"], &["/ch/1", "/ch/"]);
     check("/ch/[abc]", &["/ch/b"], &["/ch/d"]);
     check("/[a-]", &["/a", "/-"], &["/b"]);
@@ -61,11 +43,7 @@ fn lists() {
 
 #[test]
 fn choices() {
-    check(
-        "/ch/{kick,snare}/mute",
-        &["/ch/kick/mute", "/ch/snare/mute"],
-        &["/ch/hat/mute"],
-    );
+    check("/ch/{kick,snare}/mute", &["/ch/kick/mute", "/ch/snare/mute"], &["/ch/hat/mute"]);
     check("/{a,ab}{c,bc}", &["/ac", "/abc", "/abbc"], &["/a", "/abb"]);
     check("/ch{,annel}", &["/ch", "/channel"], &["/chan"]);
     check("/x{*,?}", &["/x*", "/x?"], &["/xa", "/x"]);
@@ -74,16 +52,8 @@ fn choices() {
 
 #[test]
 fn runs_of_parts() {
-    check(
-        "//fader",
-        &["/fader", "/ch/1/fader"],
-        &["/ch/1/fader/x", "/ch/1"],
-    );
-    check(
-        "/ch//gain",
-        &["/ch/gain", "/ch/1/eq/2/gain"],
-        &["/bus/1/eq/2/gain"],
-    );
+    check("//fader", &["/fader", "/ch/1/fader"], &["/ch/1/fader/x", "/ch/1"]);
+    check("/ch//gain", &["/ch/gain", "/ch/1/eq/2/gain"], &["/bus/1/eq/2/gain"]);
     check("/ch/1//", &["/ch/1", "/ch/1/eq/1/freq"], &["/ch/2"]);
     check("//", &["/a", "/a/b/c"], &[]);
     check("///a////b", &["/a/b", "/x/a/y/b"], &["/b/a"]);
@@ -104,10 +74,7 @@ fn what_is_left_open_matches_nothing() {
 #[test]
 fn size_is_bounded() {
     assert_eq!(Pattern::parse(&"/a".repeat(64)), Err(BadPattern::TooLong));
-    assert_eq!(
-        Pattern::parse(&format!("/{}", "a".repeat(1_024))),
-        Err(BadPattern::TooLong)
-    );
+    assert_eq!(Pattern::parse(&format!("/{}", "a".repeat(1_024))), Err(BadPattern::TooLong));
     let full = "/a".repeat(63);
     check(&full, &[&full], &["/a"]);
     let alternating = "//*".repeat(31);
@@ -117,22 +84,10 @@ fn size_is_bounded() {
 #[test]
 fn bombs_are_harmless() {
     let name = "a".repeat(4_000);
-    check(
-        &format!("/{}x", "*a".repeat(500)),
-        &[],
-        &[&format!("/{name}")],
-    );
+    check(&format!("/{}x", "*a".repeat(500)), &[], &[&format!("/{name}")]);
     check("/*****x", &["/x", "/aax"], &[&format!("/{name}")]);
-    check(
-        &format!("/{}x", "{a,aa,}".repeat(140)),
-        &[],
-        &[&format!("/{name}")],
-    );
-    check(
-        &format!("{}/x", "//*".repeat(31)),
-        &[],
-        &[&"/a".repeat(4_000)],
-    );
+    check(&format!("/{}x", "{a,aa,}".repeat(140)), &[], &[&format!("/{name}")]);
+    check(&format!("{}/x", "//*".repeat(31)), &[], &[&"/a".repeat(4_000)]);
 }
 
 #[test]
@@ -154,26 +109,14 @@ fn what_is_a_pattern() {
 }
 
 fn segment<'a>(names: &'a [&'a str]) -> Segment<'a> {
-    Segment {
-        names,
-        guarded: names == ["meter"],
-    }
+    Segment { names, guarded: names == ["meter"] }
 }
 
 #[test]
 fn a_strip_matches_by_number_or_id() {
     let kick = [&["ch"][..], &["1", "kick"], &["fader"]].map(segment);
-    for pattern in [
-        "/ch/1/fader",
-        "/ch/kick/fader",
-        "/ch/k*/fader",
-        "/ch/[1-3]/fader",
-        "//fader",
-    ] {
-        assert!(
-            Pattern::parse(pattern).unwrap().matches_path(&kick),
-            "{pattern}"
-        );
+    for pattern in ["/ch/1/fader", "/ch/kick/fader", "/ch/k*/fader", "/ch/[1-3]/fader", "//fader"] {
+        assert!(Pattern::parse(pattern).unwrap().matches_path(&kick), "{pattern}");
     }
     assert!(!Pattern::parse("/ch/2/fader").unwrap().matches_path(&kick));
 }
@@ -181,38 +124,15 @@ fn a_strip_matches_by_number_or_id() {
 #[test]
 fn meters_are_reached_only_where_they_are_spelled() {
     let meter = [&["ch"][..], &["1", "meter-mic"], &["meter"], &["in"]].map(segment);
-    for pattern in [
-        "/ch/1/meter/in",
-        "/ch/*/meter/*",
-        "//meter/in",
-        "//meter//",
-        "/ch/1/{meter,eq}//",
-    ] {
-        assert!(
-            Pattern::parse(pattern).unwrap().matches_path(&meter),
-            "{pattern}"
-        );
+    for pattern in ["/ch/1/meter/in", "/ch/*/meter/*", "//meter/in", "//meter//", "/ch/1/{meter,eq}//"] {
+        assert!(Pattern::parse(pattern).unwrap().matches_path(&meter), "{pattern}");
     }
-    for pattern in [
-        "//",
-        "//in",
-        "/ch/*/*/in",
-        "/ch/1/m*/in",
-        "/ch/1//",
-        "/ch/1/[m]eter/in",
-        "/meter//",
-    ] {
-        assert!(
-            !Pattern::parse(pattern).unwrap().matches_path(&meter),
-            "{pattern}"
-        );
+    for pattern in ["//", "//in", "/ch/*/*/in", "/ch/1/m*/in", "/ch/1//", "/ch/1/[m]eter/in", "/meter//"] {
+        assert!(!Pattern::parse(pattern).unwrap().matches_path(&meter), "{pattern}");
     }
     // The word elsewhere in the pattern does not open the door.
     let strip_called_meter =
-        [&["ch"][..], &["2", "meter"], &["meter"], &["in"]].map(|names| Segment {
-            names,
-            guarded: names == ["meter"],
-        });
+        [&["ch"][..], &["2", "meter"], &["meter"], &["in"]].map(|names| Segment { names, guarded: names == ["meter"] });
     let pattern = Pattern::parse("/ch/meter//").unwrap();
     assert!(pattern.spells("meter"));
     assert!(!pattern.matches_path(&strip_called_meter));
@@ -226,9 +146,7 @@ fn a_walk_ends_early() {
     let ch = pattern.step(pattern.start(), segment(&["ch"]));
     assert!(!ch.is_over() && !pattern.accepts(ch));
     let below = [&["1"][..], &["fader"]].map(segment);
-    let fader = below
-        .iter()
-        .fold(ch, |walk, part| pattern.step(walk, *part));
+    let fader = below.iter().fold(ch, |walk, part| pattern.step(walk, *part));
     assert!(pattern.accepts(fader));
 }
 
@@ -263,9 +181,9 @@ fn naive_part(pattern: &[char], name: &[char]) -> bool {
         }
         ['{', ..] => {
             let end = close('}').unwrap();
-            pattern[1..end].split(|&char| char == ',').any(|text| {
-                name.starts_with(text) && naive_part(&pattern[end + 1..], &name[text.len()..])
-            })
+            pattern[1..end]
+                .split(|&char| char == ',')
+                .any(|text| name.starts_with(text) && naive_part(&pattern[end + 1..], &name[text.len()..]))
         }
         [char, rest @ ..] => name.first() == Some(char) && naive_part(rest, &name[1..]),
     }
@@ -275,9 +193,7 @@ fn naive_path(steps: &[Option<Vec<char>>], path: &[Vec<char>]) -> bool {
     match steps {
         [] => path.is_empty(),
         [None, rest @ ..] => (0..=path.len()).any(|skip| naive_path(rest, &path[skip..])),
-        [Some(part), rest @ ..] => {
-            !path.is_empty() && naive_part(part, &path[0]) && naive_path(rest, &path[1..])
-        }
+        [Some(part), rest @ ..] => !path.is_empty() && naive_part(part, &path[0]) && naive_path(rest, &path[1..]),
     }
 }
 

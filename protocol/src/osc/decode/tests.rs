@@ -27,18 +27,10 @@ fn the_specification_s_own_messages() {
     assert_eq!(frequency.address, "/oscillator/4/frequency");
     assert!(frequency.args.eq([Arg::Float(440.0)]));
 
-    let foo = message(
-        b"/foo\0\0\0\0,iisff\0\0\0\0\x03\xe8\xff\xff\xff\xffhello\0\0\0\x3f\x9d\xf3\xb6\x40\xb5\xb2\x2d",
-    );
+    let foo = message(b"/foo\0\0\0\0,iisff\0\0\0\0\x03\xe8\xff\xff\xff\xffhello\0\0\0\x3f\x9d\xf3\xb6\x40\xb5\xb2\x2d");
     assert_eq!(foo.address, "/foo");
     assert_eq!(foo.args.tags(), b"iisff");
-    assert!(foo.args.eq([
-        Arg::Int(1000),
-        Arg::Int(-1),
-        Arg::Str("hello"),
-        Arg::Float(1.234),
-        Arg::Float(5.678),
-    ]));
+    assert!(foo.args.eq([Arg::Int(1000), Arg::Int(-1), Arg::Str("hello"), Arg::Float(1.234), Arg::Float(5.678),]));
 }
 
 #[test]
@@ -75,11 +67,7 @@ fn every_type() {
 
 #[test]
 fn an_ask_needs_no_type_tags() {
-    for ask in [
-        &b"/ch/1/fader\0"[..],
-        b"/ch/1/fader\0,\0\0\0",
-        b"/ch/1/fader\0\0\0\0\0",
-    ] {
+    for ask in [&b"/ch/1/fader\0"[..], b"/ch/1/fader\0,\0\0\0", b"/ch/1/fader\0\0\0\0\0"] {
         let ask = message(ask);
         assert_eq!(ask.address, "/ch/1/fader");
         assert!(ask.args.is_empty() && ask.args.into_iter().next().is_none());
@@ -127,11 +115,7 @@ fn what_is_malformed() {
 fn one_bad_element_spoils_the_bundle() {
     let good = b"/a\0\0,\0\0\0";
     assert!(packet(&bundle(1, &[good, good])).is_ok());
-    for (element, reason) in [
-        (&b""[..], Malformed::Size),
-        (b"/a", Malformed::Size),
-        (b"/abc", Malformed::Truncated),
-    ] {
+    for (element, reason) in [(&b""[..], Malformed::Size), (b"/a", Malformed::Size), (b"/abc", Malformed::Truncated)] {
         let mut bytes = bundle(1, &[good, element]);
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         assert_eq!(packet(&bytes), Err(reason));
@@ -160,10 +144,7 @@ fn bundles_nest_in_order_and_count_their_messages() {
     assert_eq!(outer.elements().count(), 4);
 
     let single = packet(c).unwrap();
-    let messages: Vec<_> = single
-        .messages()
-        .map(|(time, m)| (time, m.address))
-        .collect();
+    let messages: Vec<_> = single.messages().map(|(time, m)| (time, m.address)).collect();
     assert_eq!(messages, [(1, "/c")]);
     assert_eq!(single.message_count(), 1);
     assert_eq!(packet(&bundle(1, &[])).unwrap().messages().count(), 0);
@@ -220,50 +201,31 @@ fn any_arg() -> impl Strategy<Value = OscType> {
         Just(OscType::Nil),
         Just(OscType::Inf),
         any::<char>().prop_map(OscType::Char),
-        any::<[u8; 4]>().prop_map(|[red, green, blue, alpha]| OscType::Color(rosc::OscColor {
-            red,
-            green,
-            blue,
-            alpha
+        any::<[u8; 4]>().prop_map(|[red, green, blue, alpha]| OscType::Color(rosc::OscColor { red, green, blue, alpha })),
+        any::<[u8; 4]>().prop_map(|[port, status, data1, data2]| OscType::Midi(rosc::OscMidiMessage {
+            port,
+            status,
+            data1,
+            data2
         })),
-        any::<[u8; 4]>().prop_map(|[port, status, data1, data2]| OscType::Midi(
-            rosc::OscMidiMessage {
-                port,
-                status,
-                data1,
-                data2
-            }
-        )),
     ];
     leaf.prop_recursive(4, 16, 4, |inner| {
-        prop::collection::vec(inner, 0..4)
-            .prop_map(|content| OscType::Array(rosc::OscArray { content }))
+        prop::collection::vec(inner, 0..4).prop_map(|content| OscType::Array(rosc::OscArray { content }))
     })
 }
 
 fn any_message() -> impl Strategy<Value = OscMessage> {
     let args = prop::collection::vec(any_arg(), 0..6);
-    (any_text(), args).prop_map(|(text, args)| OscMessage {
-        addr: format!("/{text}"),
-        args,
-    })
+    (any_text(), args).prop_map(|(text, args)| OscMessage { addr: format!("/{text}"), args })
 }
 
 fn any_packet() -> impl Strategy<Value = OscPacket> {
-    any_message()
-        .prop_map(OscPacket::Message)
-        .prop_recursive(5, 24, 4, |inner| {
-            let content = prop::collection::vec(inner, 0..4);
-            (any::<u8>(), content).prop_map(|(seconds, content)| {
-                OscPacket::Bundle(OscBundle {
-                    timetag: OscTime {
-                        seconds: seconds.into(),
-                        fractional: 0,
-                    },
-                    content,
-                })
-            })
+    any_message().prop_map(OscPacket::Message).prop_recursive(5, 24, 4, |inner| {
+        let content = prop::collection::vec(inner, 0..4);
+        (any::<u8>(), content).prop_map(|(seconds, content)| {
+            OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: seconds.into(), fractional: 0 }, content })
         })
+    })
 }
 
 /// Brings the time tags of inner bundles to those of the outer, where they are before them.
@@ -279,15 +241,11 @@ fn in_time(packet: &mut OscPacket, outer: u32) {
 /// What was decoded, as rosc would have it.
 fn as_rosc(packet: Packet<'_>) -> OscPacket {
     match packet {
-        Packet::Message(message) => OscPacket::Message(OscMessage {
-            addr: message.address.to_string(),
-            args: encode::owned(message.args).unwrap(),
-        }),
+        Packet::Message(message) => {
+            OscPacket::Message(OscMessage { addr: message.address.to_string(), args: encode::owned(message.args).unwrap() })
+        }
         Packet::Bundle(bundle) => OscPacket::Bundle(OscBundle {
-            timetag: OscTime {
-                seconds: (bundle.time >> 32) as u32,
-                fractional: bundle.time as u32,
-            },
+            timetag: OscTime { seconds: (bundle.time >> 32) as u32, fractional: bundle.time as u32 },
             content: bundle.elements().map(as_rosc).collect(),
         }),
     }
@@ -317,10 +275,7 @@ fn exhaust(bytes: &[u8]) {
         count += 1;
         let tags = message.args.tags();
         let read = message.args.count();
-        let unknown = message
-            .args
-            .into_iter()
-            .any(|arg| matches!(arg, Arg::Unknown(_)));
+        let unknown = message.args.into_iter().any(|arg| matches!(arg, Arg::Unknown(_)));
         assert!(read == tags.len() || unknown);
     }
     assert_eq!(count, packet.message_count());

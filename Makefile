@@ -1,0 +1,22 @@
+# What each target does is said by `make help`; the work itself is in scripts/.
+SHELL := /bin/bash
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench clean
+
+help:   ## this list
+	@sed -n 's/^\([a-z]*\): *## */  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+run:    ## install what is missing, build, and hear the demo: JACK, PipeWire, a sound card, or a file
+	@scripts/run.sh
+
+test:   ## every check there is: format, lints, documentation, unit tests, end-to-end tests
+	@scripts/test.sh
+
+bench:  ## the figures: cost per strip and sample, with the machine they were measured on
+	@scripts/bench.sh
+
+clean:  ## remove what was built
+	@cargo clean
+	@rm -f demo.wav

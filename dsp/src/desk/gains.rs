@@ -1,0 +1,325 @@
+//! Faders, DCAs, mutes, pans, sends and solo as linear gains.
+
+use super::{Desk, send};
+use crate::graph::{EdgeTap, GraphSpec, StripKind, Tap};
+use crate::network::Set;
+use crate::param::taper::{OFF_DB, gain};
+use crate::tree::{Owner, ParamId, Tree};
+
+/// The most that fader and DCAs add up to.
+const SUM_LIMIT_DB: f64 = 20.0;
+/// What dim takes away.
+const DIM_DB: f64 = -20.0;
+
+/// The parameters of a strip that make its gains.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ids {
+    pub fader: Option<ParamId>,
+    pub mute: Option<ParamId>,
+    pub solo: Option<ParamId>,
+    pub solo_safe: Option<ParamId>,
+    pub pan: Option<ParamId>,
+    pub trim: Option<ParamId>,
+    pub polarity: Option<ParamId>,
+    pub delay: Option<ParamId>,
+    pub dca: Vec<Option<ParamId>>,
+    pub mute_group: Vec<Option<ParamId>>,
+}
+
+impl Ids {
+    pub fn of(spec: &GraphSpec, tree: &Tree, strip: usize) -> Ids {
+        let find = |path: &str| tree.find(Owner::Strip(strip), path);
+        Ids {
+            fader: find("fader"),
+            mute: find("mute"),
+            solo: find("solo"),
+            solo_safe: find("solo-safe"),
+            pan: find("pan"),
+            trim: find("trim"),
+            polarity: find("polarity"),
+            delay: find("delay"),
+            dca: (0..spec.dcas.len()).map(|d| find(&format!("dca/{}", d + 1))).collect(),
+            mute_group: (0..spec.mute_groups.len()).map(|m| find(&format!("mutegroup/{}", m + 1))).collect(),
+        }
+    }
+}
+
+/// How a strip's sides lie between left and right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sides {
+    Mono,
+    Stereo,
+    /// Two linked channels: this one is hard left, with the pan as balance.
+    LinkedLeft,
+    LinkedRight,
+}
+
+/// `(left, right)` of the equal-power law; the far side is exactly 0 at ±1.
+pub fn pan_gains(pan: f64) -> (f64, f64) {
+    if pan <= -1.0 {
+        (1.0, 0.0)
+    } else if pan >= 1.0 {
+        (0.0, 1.0)
+    } else {
+        let (sin, cos) = ((pan + 1.0) * std::f64::consts::FRAC_PI_4).sin_cos();
+        (cos, sin)
+    }
+}
+
+/// `(left, right)` of a balance; the centre is exactly 1.
+pub fn balance_gains(pan: f64) -> (f64, f64) {
+    let (left, right) = pan_gains(pan);
+    if pan == 0.0 {
+        (1.0, 1.0)
+    } else {
+        ((left * std::f64::consts::SQRT_2).min(1.0), (right * std::f64::consts::SQRT_2).min(1.0))
+    }
+}
+
+impl Sides {
+    /// Gain from side `i` of the source to side `j` of the destination.
+    fn gain(self, i: usize, j: usize, stereo: bool, pan: f64) -> f64 {
+        let pick = |(l, r): (f64, f64), side: usize| if side == 0 { l } else { r };
+        let own = match self {
+            Sides::Mono if stereo => return pick(pan_gains(pan), j),
+            Sides::Mono => return 1.0,
+            Sides::Stereo => i,
+            Sides::LinkedLeft => 0,
+            Sides::LinkedRight => 1,
+        };
+        let balance = pick(balance_gains(pan), own);
+        match stereo {
+            true if own == j => balance,
+            true => 0.0,
+            false => balance * 0.5,
+        }
+    }
+}
+
+impl Desk {
+    fn num(&self, id: Option<ParamId>) -> f64 {
+        id.map_or(0.0, |id| self.values[id.0 as usize].as_f64())
+    }
+
+    fn on(&self, id: Option<ParamId>) -> bool {
+        self.num(id) >= 0.5
+    }
+
+    fn sides(&self, s: usize) -> Sides {
+        let strip = &self.spec.strips[s];
+        if strip.stereo {
+            Sides::Stereo
+        } else if strip.link {
+            Sides::LinkedLeft
+        } else if s > 0 && self.spec.strips[s - 1].link {
+            Sides::LinkedRight
+        } else {
+            Sides::Mono
+        }
+    }
+
+    /// Whether a strip belongs to a DCA or mute group.
+    pub(super) fn is_member(&self, s: usize, group: Owner) -> bool {
+        match group {
+            Owner::Dca(d) => self.on(self.ids[s].dca.get(d).copied().flatten()),
+            Owner::MuteGroup(m) => self.on(self.ids[s].mute_group.get(m).copied().flatten()),
+            Owner::Strip(_) => false,
+        }
+    }
+
+    fn groups(&self, s: usize) -> impl Iterator<Item = Owner> + '_ {
+        let dcas = (0..self.spec.dcas.len()).map(Owner::Dca);
+        let mutes = (0..self.spec.mute_groups.len()).map(Owner::MuteGroup);
+        dcas.chain(mutes).filter(move |g| self.is_member(s, *g))
+    }
+
+    /// Whether a strip is silenced by its mute, a DCA's or a mute group's.
+    pub fn muted(&self, s: usize) -> bool {
+        self.on(self.ids[s].mute) || self.groups(s).any(|g| self.on(self.tree.find(g, "mute")))
+    }
+
+    /// Fader and DCAs as one gain.
+    fn level(&self, s: usize) -> f64 {
+        let mut db = self.num(self.ids[s].fader);
+        let mut off = db <= OFF_DB;
+        for dca in self.groups(s).filter(|g| matches!(g, Owner::Dca(_))) {
+            let more = self.num(self.tree.find(dca, "fader"));
+            off |= more <= OFF_DB;
+            db += more;
+        }
+        if off { 0.0 } else { gain(db.min(SUM_LIMIT_DB)) }
+    }
+
+    /// Gain after the fader: level, DCAs and silence.
+    fn post(&self, s: usize) -> f64 {
+        if self.muted(s) { 0.0 } else { self.level(s) }
+    }
+
+    fn pre(&self, s: usize) -> f64 {
+        if self.muted(s) && !self.spec.mute_post_only { 0.0 } else { 1.0 }
+    }
+
+    fn soloed(&self, s: usize) -> bool {
+        let solo = |g: Owner| matches!(g, Owner::Dca(_)) && self.on(self.tree.find(g, "solo"));
+        self.on(self.ids[s].solo) || self.groups(s).any(solo)
+    }
+
+    /// Whether anything is soloed.
+    pub fn any_solo(&self) -> bool {
+        (0..self.spec.strips.len()).any(|s| self.soloed(s))
+    }
+
+    fn solo_mode(&self) -> usize {
+        let mode = self.spec.monitor().and_then(|m| self.tree.find(Owner::Strip(m), "solo/mode"));
+        self.num(mode) as usize
+    }
+
+    /// Whether solo in place keeps a strip from its destination: it is neither soloed nor safe, and
+    /// neither feeds a soloed strip nor is fed by one.
+    fn excluded(&self, s: usize) -> bool {
+        if self.solo_mode() != 2 || !self.any_solo() || self.soloed(s) || self.on(self.ids[s].solo_safe) {
+            return false;
+        }
+        let leads = |from: usize, to: usize| {
+            let mut at = from;
+            // Destinations never loop; the bound is for the reader.
+            for _ in 0..self.spec.strips.len() {
+                match self.spec.strips[at].to {
+                    Some(next) if next == to => return true,
+                    Some(next) => at = next,
+                    None => return false,
+                }
+            }
+            false
+        };
+        let related = |o: usize| self.soloed(o) && self.spec.strips[o].kind != StripKind::Main && (leads(o, s) || leads(s, o));
+        !(0..self.spec.strips.len()).any(related)
+    }
+
+    /// Trim, fader and delay of a strip.
+    pub(super) fn strip_sets(&self, s: usize, sets: &mut Vec<Set>) {
+        let ids = &self.ids[s];
+        let seat = self.plan.seats[s];
+        let polarity = if self.on(ids.polarity) { -1.0 } else { 1.0 };
+        let trim = polarity * gain_db(self.num(ids.trim));
+        let frames = self.num(ids.delay) * self.rate / 1000.0;
+        // Below 16 frames whole ones; a fraction there has no room for its filter.
+        let frames = if frames < 16.0 { frames.round() } else { frames };
+        let balance = balance_gains(self.num(ids.pan));
+        for side in 0..self.spec.strips[s].channels() {
+            let lane = seat.lane + side;
+            let balance = match self.sides(s) {
+                Sides::Stereo if side == 0 => balance.0,
+                Sides::Stereo => balance.1,
+                _ => 1.0,
+            };
+            sets.push(Set::Trim(seat.bank, lane, trim));
+            sets.push(Set::Fader(seat.bank, lane, self.post(s) * balance));
+            sets.push(Set::Delay(seat.bank, lane, frames));
+        }
+    }
+
+    /// All gains from one strip into another.
+    pub(super) fn pair_sets(&self, from: usize, to: usize, sets: &mut Vec<Set>) {
+        let stereo = self.spec.strips[to].stereo;
+        let seat = self.plan.seats[to];
+        for tap in [EdgeTap::Chain, EdgeTap::Input, EdgeTap::Out] {
+            let Some(&mix) = self.plan.mixes.get(&(from, to, tap)) else { continue };
+            let lane = self.plan.seats[from].lane;
+            for i in 0..self.spec.strips[from].channels() {
+                for j in 0..self.spec.strips[to].channels() {
+                    let gain = self.pair_gain(from, to, tap, i, j, stereo);
+                    sets.push(Set::Mix(mix, lane + i, (seat.lane & 1) + j, gain));
+                }
+            }
+        }
+    }
+
+    fn pair_gain(&self, from: usize, to: usize, tap: EdgeTap, i: usize, j: usize, stereo: bool) -> f64 {
+        let strip = &self.spec.strips[from];
+        let sides = self.sides(from);
+        let pan = self.num(self.ids[from].pan);
+        let after = if self.spec.has_last(from) { EdgeTap::Out } else { EdgeTap::Chain };
+        // Past the fader stage a stereo strip has its balance, and only its level is left to add.
+        let panned = |sides: Sides| match (tap, sides) {
+            (EdgeTap::Out, Sides::Stereo) => sides.gain(i, j, stereo, 0.0),
+            (EdgeTap::Out, _) => sides.gain(i, j, stereo, pan),
+            _ => sides.gain(i, j, stereo, pan) * self.post(from),
+        };
+        let mut sum = 0.0;
+        if strip.to == Some(to) && tap == after && !self.excluded(from) {
+            sum += panned(sides);
+        }
+        for (k, _) in strip.sends.iter().enumerate().filter(|(_, b)| **b == to) {
+            let first = self.tree.send(from, k);
+            let id = |n: u32| Some(ParamId(first.0 + n));
+            if !self.on(id(send::ON)) {
+                continue;
+            }
+            let level = gain(self.num(id(send::LEVEL)));
+            let place = sides.gain(i, j, stereo, self.num(id(send::PAN)));
+            let point = match self.num(id(send::TAP)) as usize {
+                n if n == Tap::Input as usize => (EdgeTap::Input, 1.0),
+                n if n == Tap::Pre as usize => (EdgeTap::Chain, self.pre(from)),
+                _ => (EdgeTap::Chain, self.post(from)),
+            };
+            if point.0 == tap {
+                sum += level * place * point.1;
+            }
+        }
+        if Some(to) == self.spec.monitor() {
+            sum += self.monitor_gain(from, to, tap, after, i, j, stereo);
+        }
+        sum
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn monitor_gain(&self, from: usize, to: usize, tap: EdgeTap, after: EdgeTap, i: usize, j: usize, stereo: bool) -> f64 {
+        let find = |path: &str| self.tree.find(Owner::Strip(to), path);
+        let mode = self.solo_mode();
+        let listening = mode != 2 && self.any_solo();
+        let source = find("source").and_then(|id| self.spec.named(self.values[id.0 as usize].as_text()));
+        let sides = self.sides(from);
+        let pan = self.num(self.ids[from].pan);
+        let side = |j: usize| {
+            let mut sum = 0.0;
+            if !listening && source == Some(from) && tap == after {
+                sum += match (tap, sides) {
+                    (EdgeTap::Out, Sides::Stereo) => sides.gain(i, j, stereo, 0.0),
+                    (EdgeTap::Out, _) => sides.gain(i, j, stereo, pan),
+                    _ => sides.gain(i, j, stereo, pan) * self.post(from),
+                };
+            }
+            if listening && self.soloed(from) && tap == EdgeTap::Chain {
+                // PFL does not care for pan, fader or mute.
+                sum += if mode == 0 { sides.gain(i, j, stereo, 0.0) } else { sides.gain(i, j, stereo, pan) * self.post(from) };
+            }
+            sum
+        };
+        let mono = stereo && self.on(find("mono"));
+        let dim = if self.on(find("dim")) { gain_db(DIM_DB) } else { 1.0 };
+        dim * if mono { 0.5 * (side(0) + side(1)) } else { side(j) }
+    }
+}
+
+/// Gain of a plain dB value (no floor).
+fn gain_db(db: f64) -> f64 {
+    if db == 0.0 { 1.0 } else { 10f64.powf(db / 20.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pan_keeps_its_power_and_its_ends() {
+        for n in 0..=8 {
+            let (l, r) = pan_gains(f64::from(n) / 4.0 - 1.0);
+            assert!((l * l + r * r - 1.0).abs() < 1e-12);
+        }
+        assert_eq!(pan_gains(-1.0), (1.0, 0.0));
+        assert_eq!(pan_gains(1.0), (0.0, 1.0));
+        assert_eq!(balance_gains(0.0), (1.0, 1.0));
+        assert_eq!(balance_gains(1.0), (0.0, 1.0));
+    }
+}

@@ -1,0 +1,96 @@
+//! New networks: the first one, and later ones that take lanes of the running one over.
+
+use super::Desk;
+use crate::engine::message::Adopt;
+use crate::graph::compile::{PlanError, network, plan};
+use crate::graph::seats::BankRef;
+use crate::meter::Meters;
+use crate::network::{Carry, Set};
+use std::sync::Arc;
+
+impl Desk {
+    /// The network of this desk with all its settings. `before` is the desk whose network runs now:
+    /// strips of the same id live on. `inputs` and `outputs` are the backend's ids of
+    /// [`crate::graph::schedule::Ports`].
+    pub fn adopt(&mut self, before: Option<&Desk>, inputs: Vec<usize>, outputs: Vec<usize>) -> (Box<Adopt>, Arc<Meters>) {
+        let built = network(&self.spec, &self.tree, &self.values, &self.plan, self.rate, self.path, inputs, outputs);
+        let mut sets = Vec::new();
+        self.sets(&self.all_work(), &mut sets);
+        let carry = before.map_or_else(Vec::new, |b| self.carried(b));
+        let lives = |bank: BankRef, lane: usize| carry.iter().any(|c| c.to == (bank, lane));
+        // What lives on keeps moving from where it is, so its settings follow as targets.
+        let after = sets.iter().filter(|s| place(s).is_some_and(|(b, l)| lives(b, l))).copied().collect();
+        for id in std::mem::take(&mut self.dirty) {
+            self.marked[id.0 as usize] = false;
+        }
+        self.structural = false;
+        // The engine drops its fades with the old network.
+        self.fades.iter_mut().for_each(super::fade::Active::unplan);
+        self.refade = !self.fades.is_empty();
+        (Box::new(Adopt { network: Some(built.0), sets, carry, after }), built.1)
+    }
+
+    /// Plans anew after a structural set; the desk stays as it was where that fails. The caller then
+    /// sends [`Desk::adopt`] with the desk as it was before.
+    pub fn replan_structure(&mut self) -> Result<Desk, PlanError> {
+        let plan = plan(&self.spec, &self.tree, &self.values, self.rate, self.path)?;
+        let before = self.skeleton();
+        self.plan = Arc::new(plan);
+        Ok(before)
+    }
+
+    /// As much of this desk as [`Desk::adopt`] needs to know of the running network.
+    pub fn skeleton(&self) -> Desk {
+        Desk {
+            spec: self.spec.clone(),
+            tree: self.tree.clone(),
+            values: Vec::new(),
+            plan: self.plan.clone(),
+            rate: self.rate,
+            path: self.path,
+            ids: Vec::new(),
+            dirty: Vec::new(),
+            marked: Vec::new(),
+            structural: false,
+            fades: Vec::new(),
+            next_fade: 0,
+            refade: false,
+        }
+    }
+
+    /// Lanes of strips that are in both networks, under the same rate.
+    fn carried(&self, before: &Desk) -> Vec<Carry> {
+        let mut carry = Vec::new();
+        if before.rate != self.rate || before.path != self.path {
+            return carry;
+        }
+        for (s, strip) in self.spec.strips.iter().enumerate() {
+            let Some(o) = before.spec.by_id(&strip.id) else { continue };
+            let old = &before.spec.strips[o];
+            let (from, to) = (before.plan.seats[o], self.plan.seats[s]);
+            let same_width =
+                matches!((from.bank, to.bank), (BankRef::Narrow(_), BankRef::Narrow(_)) | (BankRef::Wide(_), BankRef::Wide(_)));
+            if !same_width || old.channels() != strip.channels() {
+                continue;
+            }
+            let stages: Vec<(usize, usize)> = strip
+                .chain
+                .iter()
+                .enumerate()
+                .filter_map(|(i, p)| Some((i, old.chain.iter().position(|q| q.name == p.name && q.kind == p.kind)?)))
+                .collect();
+            for side in 0..strip.channels() {
+                carry.push(Carry { from: (from.bank, from.lane + side), to: (to.bank, to.lane + side), stages: stages.clone() });
+            }
+        }
+        carry
+    }
+}
+
+/// Bank and lane that a change concerns.
+fn place(set: &Set) -> Option<(BankRef, usize)> {
+    match *set {
+        Set::Trim(b, l, _) | Set::Fader(b, l, _) | Set::Delay(b, l, _) | Set::On(b, l, ..) | Set::Part(b, l, ..) => Some((b, l)),
+        Set::Mix(..) => None,
+    }
+}

@@ -1,0 +1,230 @@
+//! Pass 4, schedule: the flat list of steps, printable, and checked before it runs.
+
+use super::seats::{BankPlan, BankRef, Seat};
+use super::{Edge, EdgeTap, GraphSpec};
+use crate::graph::latency::Latencies;
+use std::fmt;
+
+/// Where samples of a mono or stereo input or output pass: lane of a bank, port of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortSeat {
+    /// Bank.
+    pub bank: BankRef,
+    /// Lane.
+    pub lane: usize,
+    /// Index of the port in the console's list.
+    pub port: usize,
+}
+
+/// Adds one buffer of a bank into a pair of neighbouring lanes of another bank's input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MixPlan {
+    /// Source bank.
+    pub from: BankRef,
+    /// Which of its buffers.
+    pub tap: EdgeTap,
+    /// Destination bank (always wide).
+    pub to: usize,
+    /// Even lane of the pair.
+    pub lane: usize,
+    /// Frames by which each source lane waits.
+    pub wait: Vec<usize>,
+}
+
+/// A side-chain: the input of one strip as the key of a stage of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPlan {
+    /// Bank of the keyed strip.
+    pub bank: BankRef,
+    /// Stage.
+    pub stage: usize,
+    /// Lanes of the keyed strip.
+    pub lanes: Vec<usize>,
+    /// Seat and sides of the source.
+    pub from: Seat,
+    /// Sides of the source.
+    pub sides: usize,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ports into a bank's input.
+    Read(PortSeat),
+    /// Trim, polarity, input meter.
+    Enter(BankRef),
+    /// A side-chain.
+    Key(usize),
+    /// Chain, fader, what stands last.
+    Run(BankRef),
+    /// Sum, by index of the mixes.
+    Mix(usize),
+    /// A bank's output to a port.
+    Write(PortSeat),
+}
+
+/// The flat schedule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// Steps in order.
+    pub steps: Vec<Step>,
+    /// Mixes that the steps name.
+    pub mixes: Vec<MixPlan>,
+    /// Side-chains that the steps name.
+    pub keys: Vec<KeyPlan>,
+}
+
+/// A side-chain as the spec has it: strip, stage, source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyEdge {
+    /// The keyed strip.
+    pub strip: usize,
+    /// Its stage.
+    pub stage: usize,
+    /// The strip whose input is the key.
+    pub from: usize,
+}
+
+/// Lays the steps out: depth by depth ports and sums, keys, chains, mixes onward, outputs.
+pub fn schedule(
+    spec: &GraphSpec,
+    edges: &[Edge],
+    keys: &[KeyEdge],
+    seats: &[Seat],
+    banks: &[BankPlan],
+    latencies: &Latencies,
+) -> Schedule {
+    let mut s = Schedule::default();
+    let ports = Ports::of(spec);
+    let depths = banks.iter().map(|b| b.depth).max().map_or(0, |d| d + 1);
+    for depth in 0..depths {
+        let here: Vec<&BankPlan> = banks.iter().filter(|b| b.depth == depth).collect();
+        for bank in &here {
+            for (lane, who) in bank.lanes.iter().enumerate() {
+                if let Some((strip, side)) = *who
+                    && let Some(port) = ports.input[strip].map(|first| first + side)
+                {
+                    s.steps.push(Step::Read(PortSeat { bank: bank.bank, lane, port }));
+                }
+            }
+            s.steps.push(Step::Enter(bank.bank));
+        }
+        for key in keys.iter().filter(|k| here.iter().any(|b| b.bank == seats[k.strip].bank)) {
+            let sides = spec.strips[key.strip].channels();
+            let lanes = (0..sides).map(|side| seats[key.strip].lane + side).collect();
+            let from = seats[key.from];
+            s.steps.push(Step::Key(s.keys.len()));
+            let sides = spec.strips[key.from].channels();
+            s.keys.push(KeyPlan { bank: seats[key.strip].bank, stage: key.stage, lanes, from, sides });
+        }
+        for bank in &here {
+            s.steps.push(Step::Run(bank.bank));
+        }
+        for bank in &here {
+            mixes(&mut s, spec, edges, seats, bank, latencies);
+            for (lane, who) in bank.lanes.iter().enumerate() {
+                if let Some((strip, side)) = *who
+                    && let Some(port) = ports.output[strip].map(|first| first + side)
+                {
+                    s.steps.push(Step::Write(PortSeat { bank: bank.bank, lane, port }));
+                }
+            }
+        }
+    }
+    s
+}
+
+fn mixes(s: &mut Schedule, spec: &GraphSpec, edges: &[Edge], seats: &[Seat], bank: &BankPlan, latencies: &Latencies) {
+    for edge in edges.iter().filter(|e| seats[e.from].bank == bank.bank) {
+        let BankRef::Wide(to) = seats[edge.to].bank else { continue };
+        let lane = seats[edge.to].lane & !1;
+        for &tap in edge.taps() {
+            let at = s.mixes.iter().position(|m| m.from == bank.bank && m.tap == tap && m.to == to && m.lane == lane);
+            let at = at.unwrap_or_else(|| {
+                s.steps.push(Step::Mix(s.mixes.len()));
+                s.mixes.push(MixPlan { from: bank.bank, tap, to, lane, wait: vec![0; bank.lanes.len()] });
+                s.mixes.len() - 1
+            });
+            for side in 0..spec.strips[edge.from].channels() {
+                let wait = &mut s.mixes[at].wait[seats[edge.from].lane + side];
+                *wait = latencies.wait(edge, tap).max(*wait);
+            }
+        }
+    }
+}
+
+/// First port of each strip: inputs in file order, outputs likewise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// First input port of a strip.
+    pub input: Vec<Option<usize>>,
+    /// First output port of a strip.
+    pub output: Vec<Option<usize>>,
+    /// Names and connections of the inputs.
+    pub inputs: Vec<(String, Vec<String>)>,
+    /// Names and connections of the outputs.
+    pub outputs: Vec<(String, Vec<String>)>,
+}
+
+impl Ports {
+    /// The ports of a console.
+    pub fn of(spec: &GraphSpec) -> Ports {
+        let mut p = Ports::default();
+        for strip in &spec.strips {
+            let connect = |to: &[String], side: usize| to.get(side).filter(|t| !t.is_empty()).cloned().into_iter().collect();
+            let has_input = strip.kind == super::StripKind::Channel;
+            p.input.push(has_input.then_some(p.inputs.len()));
+            if has_input {
+                p.inputs.extend(strip.ports("in").into_iter().enumerate().map(|(i, n)| (n, connect(&strip.input, i))));
+            }
+            p.output.push(strip.output.as_ref().map(|_| p.outputs.len()));
+            if let Some(to) = &strip.output {
+                p.outputs.extend(strip.ports("out").into_iter().enumerate().map(|(i, n)| (n, connect(to, i))));
+            }
+        }
+        p
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let bank = |b: &BankRef| match b {
+            BankRef::Narrow(i) => format!("channels.{i}"),
+            BankRef::Wide(i) => format!("buses.{i}"),
+        };
+        for step in &self.steps {
+            match step {
+                Step::Read(p) => writeln!(f, "read   port {} -> {} lane {}", p.port, bank(&p.bank), p.lane)?,
+                Step::Enter(b) => writeln!(f, "enter  {}", bank(b))?,
+                Step::Key(k) => {
+                    let k = &self.keys[*k];
+                    writeln!(
+                        f,
+                        "key    {} lane {} -> {} stage {} lanes {:?}",
+                        bank(&k.from.bank),
+                        k.from.lane,
+                        bank(&k.bank),
+                        k.stage,
+                        k.lanes
+                    )?;
+                }
+                Step::Run(b) => writeln!(f, "run    {}", bank(b))?,
+                Step::Mix(m) => {
+                    let m = &self.mixes[*m];
+                    writeln!(
+                        f,
+                        "mix    {} {:?} -> buses.{} lanes {},{} wait {:?}",
+                        bank(&m.from),
+                        m.tap,
+                        m.to,
+                        m.lane,
+                        m.lane + 1,
+                        m.wait
+                    )?;
+                }
+                Step::Write(p) => writeln!(f, "write  {} lane {} -> port {}", bank(&p.bank), p.lane, p.port)?,
+            }
+        }
+        Ok(())
+    }
+}

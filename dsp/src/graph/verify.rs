@@ -1,0 +1,64 @@
+//! Checks a schedule for what must never happen: a bank run twice or never, read before it is whole,
+//! written after it was read, two writers of one lane or port.
+
+use super::schedule::{Schedule, Step};
+use super::seats::{BankPlan, BankRef};
+use std::collections::{HashMap, HashSet};
+
+/// All faults found, in words; empty for a sound schedule.
+pub fn verify(schedule: &Schedule, banks: &[BankPlan]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut entered: HashMap<BankRef, usize> = HashMap::new();
+    let mut ran: HashMap<BankRef, usize> = HashMap::new();
+    let (mut lanes, mut ports) = (HashSet::new(), HashSet::new());
+    for (at, step) in schedule.steps.iter().enumerate() {
+        match step {
+            Step::Read(p) => {
+                if entered.contains_key(&p.bank) {
+                    faults.push(format!("step {at}: port {} arrives after {:?} was entered", p.port, p.bank));
+                }
+                if !lanes.insert((p.bank, p.lane)) {
+                    faults.push(format!("step {at}: two ports for lane {} of {:?}", p.lane, p.bank));
+                }
+            }
+            Step::Enter(b) => {
+                if entered.insert(*b, at).is_some() {
+                    faults.push(format!("step {at}: {b:?} is entered twice"));
+                }
+            }
+            Step::Key(k) => {
+                let k = &schedule.keys[*k];
+                if !entered.contains_key(&k.from.bank) || ran.contains_key(&k.bank) {
+                    faults.push(format!("step {at}: a side-chain of {:?} from {:?} is out of order", k.bank, k.from.bank));
+                }
+            }
+            Step::Run(b) => {
+                if !entered.contains_key(b) {
+                    faults.push(format!("step {at}: {b:?} runs before it is entered"));
+                }
+                if ran.insert(*b, at).is_some() {
+                    faults.push(format!("step {at}: {b:?} runs twice"));
+                }
+            }
+            Step::Mix(m) => {
+                let m = &schedule.mixes[*m];
+                if !ran.contains_key(&m.from) {
+                    faults.push(format!("step {at}: {:?} is mixed before it ran", m.from));
+                }
+                if entered.contains_key(&BankRef::Wide(m.to)) {
+                    faults.push(format!("step {at}: a mix into buses.{} comes after it was entered", m.to));
+                }
+            }
+            Step::Write(p) => {
+                if !ran.contains_key(&p.bank) {
+                    faults.push(format!("step {at}: {:?} is written before it ran", p.bank));
+                }
+                if !ports.insert(p.port) {
+                    faults.push(format!("step {at}: port {} is written twice", p.port));
+                }
+            }
+        }
+    }
+    faults.extend(banks.iter().filter(|b| !ran.contains_key(&b.bank)).map(|b| format!("{:?} never runs", b.bank)));
+    faults
+}

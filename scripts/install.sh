@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# install.sh run|test|deb   Install the Debian packages of one set that are missing; nothing is asked, and
+# a machine that has everything is left alone without touching the network.
+#   run   a C linker, the headers the build needs, and JACK where there is neither JACK nor PipeWire
+#   test  run, and the programs that the end-to-end tests drive
+#   deb   what makes the Debian package
+# Exit status: 0 everything is there, 1 something could not be installed (named on standard error).
+set -u
+set_name=${1:-run}
+cd "$(dirname "$0")/.." || exit 1
+
+have() { command -v "$1" >/dev/null 2>&1; }
+has_header() { [ -n "$(find /usr/include -maxdepth 2 -path "*/$1" -print -quit 2>/dev/null)" ]; }
+has_library() { { ldconfig -p 2>/dev/null || /sbin/ldconfig -p 2>/dev/null; } | grep -q "$1"; }
+pipewire_answers() { have pw-cli && timeout -s KILL 3 pw-cli info 0 >/dev/null 2>&1; }
+
+missing=()
+need() { missing+=("$@"); }
+
+need_for_run() {
+  have cc || need gcc libc6-dev
+  have pkg-config || need pkg-config
+  has_header alsa/asoundlib.h || need libasound2-dev
+  has_header jack/jack.h || need libjack-jackd2-dev
+  if pipewire_answers; then
+    compgen -G '/usr/lib/*/pipewire-*/jack/libjack.so.0' >/dev/null || need pipewire-jack
+  elif ! have jackd && ! have jackdbus; then
+    need jackd2
+  fi
+  has_library 'libjack\.so\.0' || need libjack-jackd2-0
+}
+
+need_for_test() {
+  have jackd || need jackd2
+  have jack_lsp || need jackd2
+  have jack_playrec || have jack_transport || need jack-tools
+  have oscsend || need liblo-tools
+  have aplay || need alsa-utils
+  have fluidsynth || need fluidsynth
+  [ -n "$(find /usr/share/sounds/sf2 /usr/share/sounds/sf3 -name '*.sf[23]' -print -quit 2>/dev/null)" ] || need fluid-soundfont-gm
+  have strace || need strace
+  have ip || need iproute2
+  have python3 || need python3
+  python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
+}
+
+need_for_deb() {
+  have dpkg-deb || need dpkg
+  have dpkg-shlibdeps || need dpkg-dev
+  have fakeroot || need fakeroot
+  have lintian || need lintian
+}
+
+case $set_name in
+  run) need_for_run ;;
+  test) need_for_run; need_for_test ;;
+  deb) need_for_run; need_for_deb ;;
+  *) echo "usage: install.sh run|test|deb" >&2; exit 2 ;;
+esac
+
+[ ${#missing[@]} -gt 0 ] || exit 0
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+
+if ! have apt-get; then
+  echo "These packages are missing, and this is no Debian to install them on: ${missing[*]}" >&2
+  exit 1
+fi
+if [ "$(id -u)" = 0 ]; then
+  root=(env)
+elif have sudo && sudo -n true 2>/dev/null; then
+  root=(sudo -n env)
+else
+  echo "These packages are missing: ${missing[*]}" >&2
+  echo "Install them as root:  apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+
+echo "Installing ${missing[*]}" >&2
+apt() {
+  "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null >&2
+}
+if have debconf-set-selections; then
+  echo 'jackd2 jackd/tweak_rt_limits boolean true' | "${root[@]}" debconf-set-selections 2>/dev/null || true
+fi
+wanted() { apt install --no-install-recommends "${missing[@]}"; }
+if ! wanted; then
+  apt update || true
+  wanted || { echo "Could not install: ${missing[*]}" >&2; exit 1; }
+fi

@@ -1,0 +1,260 @@
+//! One life of the JACK client: what its process thread and its notification thread hold.
+
+use std::ffi::{CStr, c_char};
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use crossbeam_channel::Sender;
+use crossbeam_utils::atomic::AtomicCell;
+use jack::{
+    Client, ClientStatus, Control, Frames, LoggerType, Port, PortId, ProcessScope, Unowned,
+};
+
+use super::supervisor::{Message, Notice};
+use super::worker::Task;
+use crate::backend::realtime::monotonic_nanos;
+use crate::backend::{Direction, Io, MAX_PERIOD, Rack};
+
+/// What the process thread shares with the control side. Everything crosses by exchanging one pointer, so
+/// neither side ever waits for the other; a bounded channel would make the audio thread spin on a half-written
+/// slot.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// The engine, except while the process thread has it for a period.
+    pub(super) seat: AtomicCell<Option<Box<Rack>>>,
+    /// A new port table on its way in. There is never more than one under way.
+    pub(super) incoming: AtomicCell<Option<Box<Table>>>,
+    /// The table that it replaced on its way out, to be freed and its ports unregistered.
+    pub(super) outgoing: AtomicCell<Option<Box<Table>>>,
+    /// Periods that JACK has asked for.
+    pub(super) beats: AtomicU64,
+    /// Frames of the last period: how the supervisor hears of another one, whichever thread JACK would tell.
+    pub(super) period: AtomicU32,
+    /// Frames a second.
+    pub(super) rate: AtomicU32,
+    /// The process thread is to end.
+    pub(super) quit: AtomicBool,
+    /// It is about to.
+    pub(super) ended: AtomicBool,
+}
+
+// Both cross as one pointer. Were they wider, the cells would fall back to a lock.
+const _: () = assert!(AtomicCell::<Option<Box<Rack>>>::is_lock_free());
+const _: () = assert!(AtomicCell::<Option<Box<Table>>>::is_lock_free());
+
+/// The ports as the process thread sees them, by index.
+pub(super) struct Table {
+    slots: Vec<Option<Slot>>,
+    silence: Box<[f32]>,
+    scratch: Box<[f32]>,
+}
+
+pub(super) struct Slot {
+    port: Port<Unowned>,
+    direction: Direction,
+    written: bool,
+}
+
+impl Slot {
+    pub(super) fn new(port: Port<Unowned>, direction: Direction) -> Self {
+        Slot {
+            port,
+            direction,
+            written: false,
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn new(slots: Vec<Option<Slot>>) -> Box<Self> {
+        let quiet = || vec![0.0; MAX_PERIOD].into_boxed_slice();
+        Box::new(Table {
+            slots,
+            silence: quiet(),
+            scratch: quiet(),
+        })
+    }
+
+    /// Silence on the outputs: on all of them, or on those that the engine did not ask for.
+    fn hush(&mut self, frames: usize, all: bool) {
+        for slot in self.slots.iter_mut().flatten() {
+            if slot.direction == Direction::Out && (all || !slot.written) {
+                // SAFETY: called from the process callback with the frames of this period, and the table
+                // holds registered ports only; an output's buffer is ours alone until the callback ends.
+                unsafe {
+                    slice::from_raw_parts_mut(
+                        slot.port.buffer(frames as Frames).cast::<f32>(),
+                        frames,
+                    )
+                }
+                .fill(0.0);
+            }
+            slot.written = false;
+        }
+    }
+}
+
+/// A table during one period.
+struct Period<'a> {
+    table: &'a mut Table,
+    frames: usize,
+}
+
+impl Io for Period<'_> {
+    fn input(&self, port: usize) -> &[f32] {
+        match self.table.slots.get(port) {
+            Some(Some(slot)) if slot.direction == Direction::In => {
+                // SAFETY: as in `hush`; the buffer lives through the period, and `self` with it.
+                unsafe {
+                    let buffer = slot.port.buffer(self.frames as Frames);
+                    slice::from_raw_parts(buffer.cast::<f32>(), self.frames)
+                }
+            }
+            _ => &self.table.silence[..self.frames],
+        }
+    }
+
+    fn output(&mut self, port: usize) -> &mut [f32] {
+        match self.table.slots.get_mut(port) {
+            Some(Some(slot)) if slot.direction == Direction::Out => {
+                slot.written = true;
+                // SAFETY: as in `hush`; `&mut self` keeps every other slice of this period out of reach, also
+                // that of an input wired straight to this output, which may be the same memory.
+                unsafe {
+                    let buffer = slot.port.buffer(self.frames as Frames);
+                    slice::from_raw_parts_mut(buffer.cast::<f32>(), self.frames)
+                }
+            }
+            _ => &mut self.table.scratch[..self.frames],
+        }
+    }
+}
+
+/// The process thread's side.
+pub(super) struct Process {
+    pub(super) shared: Arc<Shared>,
+    pub(super) table: Box<Table>,
+    /// Whether JACK tells time by `CLOCK_MONOTONIC`, so that its smoothed cycle start can be used as it is.
+    pub(super) same_clock: bool,
+}
+
+impl Process {
+    fn adopt_table(&mut self) {
+        if let Some(table) = self.shared.incoming.take() {
+            let old = std::mem::replace(&mut self.table, table);
+            // The worker sends the next one only when it has this one, so the way back is free. Were it not,
+            // leaking would be better than freeing here.
+            std::mem::forget(self.shared.outgoing.swap(Some(old)));
+        }
+    }
+
+    fn period_start(same_clock: bool, scope: &ProcessScope) -> Option<u64> {
+        if !same_clock {
+            return None;
+        }
+        scope.cycle_times().ok().map(|t| t.current_usecs * 1_000)
+    }
+}
+
+impl jack::ProcessHandler for Process {
+    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        self.shared.beats.fetch_add(1, Ordering::Relaxed);
+        self.adopt_table();
+        self.shared
+            .period
+            .store(scope.n_frames(), Ordering::Relaxed);
+        let frames = scope.n_frames() as usize;
+        if frames > MAX_PERIOD {
+            self.table.hush(frames, true);
+            return Control::Continue;
+        }
+        let sound = match self.shared.seat.take() {
+            Some(mut rack) => {
+                let mut io = Period {
+                    table: &mut self.table,
+                    frames,
+                };
+                let start = Self::period_start(self.same_clock, scope);
+                let rate = self.shared.rate.load(Ordering::Relaxed);
+                let sound = rack.process(&mut io, frames, start, rate);
+                // The seat is empty, for the other side fills it only with the engine that is in our hands.
+                std::mem::forget(self.shared.seat.swap(Some(rack)));
+                sound
+            }
+            None => false,
+        };
+        self.table.hush(frames, !sound);
+        if self.shared.quit.load(Ordering::Relaxed) {
+            self.shared.ended.store(true, Ordering::Relaxed);
+            return Control::Quit;
+        }
+        Control::Continue
+    }
+}
+
+/// The notification thread's side. It passes on what it hears and calls nothing: JACK waits for it.
+pub(super) struct Notify {
+    pub(super) session: u64,
+    pub(super) shared: Arc<Shared>,
+    pub(super) supervisor: Sender<Message>,
+    pub(super) worker: Sender<Task>,
+}
+
+impl Notify {
+    fn notice(&self, notice: Notice) {
+        let _ = self.supervisor.send(Message::Notice(self.session, notice));
+    }
+
+    fn task(&self, task: Task) {
+        let _ = self.worker.send(task);
+    }
+}
+
+impl jack::NotificationHandler for Notify {
+    unsafe fn shutdown(&mut self, _: ClientStatus, reason: &str) {
+        self.notice(Notice::Shutdown(reason.to_owned()));
+    }
+
+    fn freewheel(&mut self, _: &Client, on: bool) {
+        self.notice(Notice::Freewheel(on));
+    }
+
+    fn sample_rate(&mut self, _: &Client, rate: Frames) -> Control {
+        self.shared.rate.store(rate, Ordering::Relaxed);
+        Control::Continue
+    }
+
+    fn port_registration(&mut self, _: &Client, port: PortId, registered: bool) {
+        self.task(if registered {
+            Task::PortAppeared
+        } else {
+            Task::PortVanished(port)
+        });
+    }
+
+    fn ports_connected(&mut self, _: &Client, a: PortId, b: PortId, connected: bool) {
+        if connected {
+            self.task(Task::Connected(a, b));
+        }
+    }
+
+    fn xrun(&mut self, _: &Client) -> Control {
+        self.notice(Notice::Xrun(monotonic_nanos()));
+        Control::Continue
+    }
+}
+
+/// Send what libjack has to say to the log, where a probe that finds no server is no error. The library must be
+/// there.
+pub(super) fn log_quietly() {
+    unsafe extern "C" fn forward(text: *const c_char) {
+        // SAFETY: libjack passes a terminated string that lives through the call.
+        let text = unsafe { CStr::from_ptr(text) };
+        tracing::debug!(target: "headroom::jack", "{}", text.to_string_lossy().trim_end());
+    }
+    jack::set_logger(LoggerType::Custom {
+        info: forward,
+        error: forward,
+    });
+}

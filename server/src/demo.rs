@@ -1,0 +1,3 @@
+//! What `headroom demo` plays and how it is wired.
+
+pub mod band;

@@ -1,0 +1,136 @@
+//! A JACK server without a sound card, and JACK's own tools.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::eventually;
+
+/// A running jackd with the dummy driver: two capture and two playback ports that lead nowhere.
+///
+/// Dropping it kills it outright, since a JACK server that is asked to end may wait for its clients for ever.
+pub struct Jackd {
+    child: Child,
+    log: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+pub(crate) fn is_installed() -> bool {
+    Command::new("jackd")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}
+
+impl Jackd {
+    /// Start the test's server and wait until it answers.
+    ///
+    /// # Panics
+    /// When it does not, with what it printed.
+    pub fn start(rate: u32, period: u32) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let log = directory.path().join("jackd.log");
+        let out = File::create(&log).expect("a log");
+        let server = std::env::var("JACK_DEFAULT_SERVER").unwrap_or_else(|_| "default".into());
+        let child = Command::new("jackd")
+            .args([
+                "--no-realtime",
+                "-n",
+                &server,
+                "-d",
+                "dummy",
+                "-C",
+                "2",
+                "-P",
+                "2",
+            ])
+            .args(["-r", &rate.to_string(), "-p", &period.to_string()])
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().expect("a log"))
+            .stderr(out)
+            .spawn()
+            .expect("jackd starts");
+        let mut jackd = Jackd {
+            child,
+            log,
+            _directory: directory,
+        };
+        eventually("jackd answers", || {
+            let ended = jackd.child.try_wait().expect("its status");
+            assert!(
+                ended.is_none(),
+                "jackd ended with {ended:?}:\n{}",
+                jackd.log()
+            );
+            tool("jack_lsp", &[]).is_some()
+        });
+        jackd
+    }
+
+    /// What it printed so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The output of `jack_lsp` with these arguments; empty when it does not answer.
+    pub fn lsp(&self, arguments: &[&str]) -> String {
+        tool("jack_lsp", arguments).unwrap_or_default()
+    }
+
+    /// The ports that `port` is connected to, by full names.
+    pub fn connections(&self, port: &str) -> Vec<String> {
+        let all = self.lsp(&["-c"]);
+        let mut lines = all.lines().skip_while(|l| *l != port).skip(1);
+        let mut found: Vec<String> = lines
+            .by_ref()
+            .map_while(|l| l.strip_prefix("   "))
+            .map(|l| l.trim().to_owned())
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// Stop its process where it stands, as a kernel or a disk can.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Let it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Kill it without a chance to say goodbye.
+    pub fn kill(self) {}
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("a signal to our own jackd");
+    }
+}
+
+impl Drop for Jackd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Run one of JACK's tools, five seconds at most: they hang for ever once their server is gone. None when it
+/// failed or had to be killed.
+pub fn tool(name: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("timeout")
+        .args(["-s", "KILL", "5", name])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("timeout runs");
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
