@@ -4,6 +4,7 @@
 //! name. Everything about processors and parameters comes from their declarations.
 
 pub mod diagnose;
+pub mod emit;
 pub mod node;
 pub mod route;
 pub mod section;
@@ -36,6 +37,20 @@ pub struct Rig {
     pub settings: Settings,
     /// Warnings and notes.
     pub report: Report,
+}
+
+impl Rig {
+    /// A rig made by other means than a file, to be written with [`emit::emit`]. Values of parameters
+    /// that the graph does not have are left out.
+    pub fn new(spec: GraphSpec, values: impl IntoIterator<Item = (Owner, String, Value)>, settings: Settings) -> Rig {
+        let tree = Tree::new(&spec);
+        let find = |(owner, path, value): (Owner, String, Value)| {
+            let id = tree.find(owner, &path)?;
+            Some(Stated { id, owner, path, value: tree.entry(id).decl.clamp(&value) })
+        };
+        let values = values.into_iter().filter_map(find).collect();
+        Rig { spec, tree, values, settings, report: Report::default() }
+    }
 }
 
 /// Loads a rig file.

@@ -89,3 +89,13 @@ fn all_errors_are_told_at_once() {
         assert!(told.contains(part), "{part} is missing:\n{told}");
     }
 }
+
+#[test]
+fn what_is_written_loads_as_the_same_rig() {
+    let rig = good(SMALL);
+    let text = emit::emit(&rig);
+    let again = good(&text);
+    assert_eq!(rig.spec, again.spec, "{text}");
+    assert_eq!(stated(&rig), stated(&again), "{text}");
+    assert_eq!(emit::emit(&again), text);
+}

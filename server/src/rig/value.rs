@@ -5,7 +5,7 @@ use super::node::{Item, Key, Node, Table};
 use super::route::send_target;
 use super::strip::{Draft, MOST_BANDS, base, is_processor};
 use headroom_dsp::graph::{GraphSpec, StripKind};
-use headroom_dsp::param::{Access, Decl, Kind, Taper, Unit, Value, taper};
+use headroom_dsp::param::{Access, Decl, Kind, Taper, Value, taper};
 use headroom_dsp::tree::{Owner, ParamId, Tree};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -341,34 +341,9 @@ struct Wrong {
     help: Option<String>,
 }
 
-fn number(x: f64, unit: Unit) -> String {
-    let suffix = suffix(unit);
-    let x = x as f32;
-    if suffix.is_empty() { format!("{x}") } else { format!("{x} {suffix}") }
-}
-
-fn suffix(unit: Unit) -> &'static str {
-    match unit {
-        Unit::None => "",
-        Unit::Db => "dB",
-        Unit::Dbfs => "dBFS",
-        Unit::Dbtp => "dBTP",
-        Unit::Lufs => "LUFS",
-        Unit::Lu => "LU",
-        Unit::Hz => "Hz",
-        Unit::Ms => "ms",
-        Unit::S => "s",
-        Unit::Frames => "frames",
-        Unit::DbOct => "dB/oct",
-        Unit::Bits => "bit",
-        Unit::Semitones => "semitones",
-        Unit::Bpm => "BPM",
-    }
-}
-
 /// What a parameter takes, in words.
 fn expected(decl: &Decl) -> String {
-    let unit = suffix(decl.unit);
+    let unit = decl.unit.suffix();
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     match decl.kind {
         Kind::Float { max, taper: Taper::Level, .. } => format!("a level of {} to {max}{unit} or \"off\"", taper::LEVEL_FLOOR_DB),
@@ -434,25 +409,12 @@ fn in_range(decl: &Decl, x: f64) -> Option<Value> {
     ok.then(|| decl.clamp(&Value::Float(x)))
 }
 
-/// The number that a text names for this parameter: `-6 dB`, `1.2k`, `off`, `480 frames`.
+/// The number that a text names for this parameter: `-6 dB`, `1.2k`, `off`, `480 frames`. Nothing is
+/// rounded to what the parameter allows: a rig that asks for 16 dB/oct is told so.
 fn from_text(decl: &Decl, text: &str, rate: f64) -> Option<f64> {
-    let text = text.trim().to_lowercase().replace('−', "-");
-    if matches!(decl.kind, Kind::Float { taper: Taper::Level, .. }) && matches!(text.as_str(), "off" | "-inf" | "-oo") {
-        return Some(taper::OFF_DB);
-    }
-    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c))).unwrap_or(text.len());
-    let x: f64 = text[..end].parse().ok()?;
-    let factor = match (decl.unit, text[end..].trim()) {
-        (_, "") => 1.0,
-        (unit, own) if own == suffix(unit).to_lowercase() => 1.0,
-        (Unit::Db | Unit::Dbfs | Unit::Dbtp | Unit::DbOct, "db") => 1.0,
-        (Unit::Hz, "k" | "khz") | (Unit::Ms, "s") => 1000.0,
-        (Unit::S, "ms") => 0.001,
-        (Unit::Ms, "frames") => 1000.0 / rate,
-        (Unit::Ms, "m") => 1000.0 / 343.0,
-        _ => return None,
-    };
-    Some(x * factor)
+    let any = Kind::Float { min: f64::MIN, max: f64::MAX, default: 0.0, taper: Taper::Linear };
+    let kind = if matches!(decl.kind, Kind::Float { .. }) { decl.kind } else { any };
+    Decl { kind, ..*decl }.parse_at(text, rate).ok().map(|v| v.as_f64())
 }
 
 /// A value as a message quotes it.
