@@ -2,4 +2,5 @@
 
 pub mod delayline;
 pub mod fdn;
+pub mod design;
 pub mod svf;

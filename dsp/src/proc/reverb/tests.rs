@@ -73,7 +73,13 @@ fn figures() {
                 let first = (1..400).map(|i| i as f64 * 0.001).find(|&t| t > 0.02 && echo_density(&dl, rate, t) >= 0.9);
                 let lines: Vec<String> = [0.34, 0.68, 1.36, 2.7]
                     .iter()
-                    .map(|&s| if 0.2 + s < 1.5 * time + 0.7 { format!("{:.1}", largest_line(&l, rate, time, 0.2, s)) } else { "-".into() })
+                    .map(|&s| {
+                        if 0.2 + s < 1.5 * time + 0.7 {
+                            format!("{:.1}", largest_line(&l, rate, time, 0.2, s))
+                        } else {
+                            "-".into()
+                        }
+                    })
                     .collect();
                 let from = (0.12 * rate) as usize;
                 let to = (time.min(2.0) * rate + 0.1 * rate) as usize;
@@ -85,7 +91,8 @@ fn figures() {
                     first.unwrap_or(9.9) * 1000.0,
                     lines.join(" "),
                     correlation(&l[from..to], &r[from..to]),
-                    energy(&l), energy(&r)
+                    energy(&l),
+                    energy(&r)
                 );
             }
         }
