@@ -9,7 +9,9 @@ pub mod node;
 pub mod route;
 pub mod section;
 pub mod settings;
+pub mod sources;
 pub mod strip;
+pub mod template;
 pub mod value;
 
 pub use diagnose::{Report, RigErrors};
