@@ -468,3 +468,37 @@ proptest! {
         survive(&text)?;
     }
 }
+
+/// The example rigs.
+fn examples() -> Vec<(String, Rig)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    // Controller maps may stand beside the rigs.
+    files.retain(|f| f.extension().is_some_and(|e| e == "toml") && std::fs::read_to_string(f).is_ok_and(|t| t.contains("\n[main]")));
+    files.sort();
+    let load = |f: &std::path::PathBuf| (stem(&f.to_string_lossy()), load(f).unwrap_or_else(|e| panic!("{e}")));
+    files.iter().map(load).collect()
+}
+
+#[test]
+fn every_example_loads_and_is_written_back_the_same() {
+    let examples = examples();
+    assert!(examples.len() >= 6);
+    for (name, rig) in examples {
+        // A processor that is not built yet is all that may be said of an example.
+        let said = rig.report.brief();
+        assert!(said.lines().all(|l| l.contains("is not built yet")), "{name}:\n{said}");
+        let text = emit::emit(&rig);
+        let again = parse(&text, &format!("{name}.toml")).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
+        assert_eq!(rig.spec, again.spec, "{name}:\n{text}");
+        assert_eq!(values(&rig), values(&again), "{name}:\n{text}");
+    }
+}
+
+#[test]
+fn the_demo_has_a_channel_for_every_stem() {
+    let rig = examples().into_iter().find(|(n, _)| n == "demo").map(|(_, r)| r).unwrap();
+    let channels = rig.spec.strips.iter().filter(|s| s.kind == StripKind::Channel).map(|s| (s.name.as_str(), s.channels()));
+    let stems = crate::demo::band::STEMS.iter().map(|s| (s.name, s.channels));
+    assert_eq!(channels.collect::<Vec<_>>(), stems.collect::<Vec<_>>());
+}
