@@ -318,8 +318,10 @@ macro_rules! processors {
 
 pub mod cut;
 pub mod delay;
+pub mod eq;
 
 processors! {
     cut::Hpf,
     cut::Lpf,
+    eq::Eq,
 }

@@ -53,7 +53,8 @@ pub struct Spec {
 type Quadratic = [f64; 3];
 
 impl Shape {
-    fn has_gain(self) -> bool {
+    /// Whether the gain in dB means anything to it.
+    pub fn has_gain(self) -> bool {
         matches!(self, Shape::Peak | Shape::LowShelf | Shape::HighShelf)
     }
 }
