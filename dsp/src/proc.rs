@@ -321,6 +321,7 @@ pub mod cut;
 pub mod delay;
 pub mod gate;
 pub mod reverb;
+pub mod eq;
 
 processors! {
     cut::Hpf,
@@ -329,4 +330,5 @@ processors! {
     comp::Comp,
     comp::Glue,
     reverb::Reverb,
+    eq::Eq,
 }
