@@ -1,6 +1,7 @@
 //! The command line. Exit status: 0 done, 1 failed while running, 2 the input is wrong.
 
 mod check;
+mod new;
 mod render;
 
 use crate::audiofile::{Bits, Shape};
@@ -51,6 +52,8 @@ enum Command {
     Analyze(AnalyzeArgs),
     /// The errors of a rig, or the graph it makes.
     Check(check::CheckArgs),
+    /// A rig to start from.
+    New(new::NewArgs),
     /// The same engine on files, faster than real time.
     Render(render::RenderArgs),
 }
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(status as u8);
         }
         Command::Check(args) => check::run(&args),
+        Command::New(args) => new::run(&args),
         Command::Render(args) => render::run(&args),
     };
     match done {

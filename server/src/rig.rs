@@ -9,14 +9,18 @@ pub mod node;
 pub mod route;
 pub mod section;
 pub mod settings;
+pub mod sources;
 pub mod strip;
+pub mod template;
 pub mod value;
 
 pub use diagnose::{Report, RigErrors};
 pub use settings::Settings;
 pub use value::Stated;
 
+use headroom_dsp::graph::compile::plan;
 use headroom_dsp::graph::{GraphSpec, GroupSpec, StripKind};
+use headroom_dsp::lanes::Path as LanePath;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, Slot, Tree};
 use route::Edge;
@@ -105,6 +109,7 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     unknown_tables(root, &mut report);
 
     route::check_ids(&drafts, &mut report);
+    route::follow(&mut drafts);
     let mut edges = route::connect(&drafts, &mut spec, &mut report);
     let tree = Tree::new(&spec);
     let mut reader = value::Reader::new(&mut report, &spec, &tree, f64::from(settings.audio.rate));
@@ -121,12 +126,26 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     edges.extend(reader.keys.into_iter().map(|(to, from, span)| Edge { from, to, key: true, span }));
     route::check_loops(&edges, &spec, &mut report);
     followers(&drafts, &spec, &mut values, &mut report);
+    if report.errors() == 0 {
+        compiles(&spec, &tree, &values, &settings, &mut report);
+    }
     report.sort();
     if report.errors() > 0 {
         report.items.retain(|d| d.severity != diagnose::Severity::Note);
         return Err(RigErrors(report));
     }
     Ok(Rig { spec, tree, values, settings, report })
+}
+
+/// The engine's own word on the graph: what passed above and fails there has no place in the file.
+fn compiles(spec: &GraphSpec, tree: &Tree, stated: &[Stated], settings: &Settings, report: &mut Report) {
+    let mut values = tree.defaults();
+    for s in stated {
+        values[s.id.0 as usize] = s.value.clone();
+    }
+    if let Err(error) = plan(spec, tree, &values, f64::from(settings.audio.rate), LanePath::best()) {
+        report.error(&(0..0), error.to_string(), "");
+    }
 }
 
 fn stem(file: &str) -> String {
@@ -204,10 +223,10 @@ fn followers(drafts: &[Draft<'_>], spec: &GraphSpec, values: &mut Vec<Stated>, r
         let own = |s: &Stated| matches!(s.path.as_str(), "name" | "color" | "icon");
         let before = values.len();
         values.retain(|s| s.owner != Owner::Strip(i) || own(s));
-        if values.len() < before {
+        if values.len() < before || drafts[i].chain_span.is_some() {
             let message = format!("{} is linked to {} and follows it", drafts[i].what, drafts[i - 1].what);
             report
-                .warning(&drafts[i].id_span, message, "its own values have no effect")
+                .warning(&drafts[i].id_span, message, "its own chain and values have no effect")
                 .help(format!("state them at {}", drafts[i - 1].what));
         }
     }

@@ -99,13 +99,13 @@ pub fn emit(rig: &Rig) -> String {
         ("[[mutegroup]]", (0..rig.spec.mute_groups.len()).map(Owner::MuteGroup).collect()),
     ] {
         for owner in owners {
-            let (spec, address) = match owner {
-                Owner::Dca(i) => (&rig.spec.dcas[i], "dca"),
-                Owner::MuteGroup(i) => (&rig.spec.mute_groups[i], "mutegroup"),
+            let (spec, address, i) = match owner {
+                Owner::Dca(i) => (&rig.spec.dcas[i], "dca", i),
+                Owner::MuteGroup(i) => (&rig.spec.mute_groups[i], "mutegroup", i),
                 Owner::Strip(_) => continue,
             };
             out.header(header);
-            identity(&mut out, &spec.name, &spec.id, address);
+            identity(&mut out, rig, owner, (&spec.name, &spec.id, address, i + 1));
             parameters(&mut out, rig, owner);
         }
     }
@@ -113,11 +113,19 @@ pub fn emit(rig: &Rig) -> String {
 }
 
 /// Name and, where the name does not lead to it, id.
-fn identity(out: &mut Out, name: &str, id: &str, address: &str) {
-    out.text("name", name);
-    let made = strip::slug(name);
+fn identity(out: &mut Out, rig: &Rig, owner: Owner, (name, id, address, number): (&str, &str, &str, usize)) {
+    let stated = rig.values.iter().any(|s| s.owner == owner && s.path == "name");
+    let named = stated || name != strip::nameless(address, number);
+    if named {
+        out.text("name", name);
+    }
+    let made = if named { strip::slug(name) } else { number.to_string() };
     let plain = !made.is_empty() && !made.bytes().all(|b| b.is_ascii_digit());
-    let made = if plain { made } else { format!("{address}-{made}") };
+    let made = match made.as_str() {
+        "" => format!("{address}-{number}"),
+        _ if plain => made,
+        digits => format!("{address}-{digits}"),
+    };
     if made != id {
         out.text("id", id);
     }
@@ -135,7 +143,7 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
         _ => out.header("[[bus]]"),
     }
     if !kind.single() {
-        identity(out, &strip.name, &strip.id, kind.address());
+        identity(out, rig, owner, (&strip.name, &strip.id, kind.address(), strip.number));
     }
     match kind {
         StripKind::Group => out.text("kind", "group"),

@@ -141,8 +141,14 @@ pub fn identity(
             id = given.into();
         }
     }
-    let name = name.map_or_else(|| format!("{}{} {number}", address[..1].to_uppercase(), &address[1..]), str::to_string);
+    let name = name.map_or_else(|| nameless(address, number), str::to_string);
     (name, id, span)
+}
+
+/// The name of what the rig does not name: `Ch 5`.
+pub fn nameless(address: &str, number: usize) -> String {
+    let (first, rest) = address.split_at(1);
+    format!("{}{rest} {number}", first.to_uppercase())
 }
 
 impl<'n> Draft<'n> {
@@ -169,7 +175,8 @@ impl<'n> Draft<'n> {
             StripKind::Main | StripKind::Monitor => {
                 let id = kind.address().to_string();
                 let shown = if kind == StripKind::Main { "Main" } else { "Monitor" };
-                let name = section.text("name", report).unwrap_or(shown).to_string();
+                let given = section.text("name", report).map(str::trim).filter(|n| !n.is_empty());
+                let name = given.unwrap_or(shown).to_string();
                 section.what = format!("[{id}]");
                 (name, id, head.clone())
             }
@@ -270,7 +277,6 @@ impl<'n> Draft<'n> {
         match self.section.raw("chain") {
             None => names.extend(self.kind.default_chain()),
             Some((_, node)) => {
-                self.chain_span = Some(node.span.clone());
                 let Item::List(list) = &node.item else {
                     let message = format!("`chain` of {} is a list of processors, not {}", self.what, node.kind());
                     report
@@ -280,6 +286,7 @@ impl<'n> Draft<'n> {
                     self.build_chain(&names);
                     return;
                 };
+                self.chain_span = Some(node.span.clone());
                 for node in list {
                     match &node.item {
                         Item::Text(name) if is_processor(name) => names.push(name),

@@ -271,6 +271,13 @@ impl<'a> Reader<'a> {
             return;
         }
         match coerce(decl, node, self.rate) {
+            // As the id is made: blanks around a name do not count, and an empty one is none.
+            Ok(Value::Text(text)) if decl.path == "name" => {
+                let name = text.trim();
+                if !name.is_empty() {
+                    self.put(id, Value::Text(name.into()), &node.span, at);
+                }
+            }
             Ok(value) => {
                 self.check_text(at, decl, &value, &node.span);
                 self.put(id, value, &node.span, at);
