@@ -277,7 +277,7 @@ fn solve(normal: &mut [[f64; 5]; 5], mut x: Free, free: &[bool; 5]) -> Free {
     let largest = (0..5).filter(|i| free[*i]).map(|i| normal[i][i]).fold(0.0, f64::max);
     for i in 0..5 {
         if free[i] {
-            normal[i][i] += 1e-3 * normal[i][i] + 1e-6 * largest + 1e-30;
+            normal[i][i] += 1e-3 * normal[i][i] + 1e-5 * largest + 1e-30;
         } else {
             normal[i] = [0.0; 5];
             normal.iter_mut().for_each(|row| row[i] = 0.0);
