@@ -86,6 +86,10 @@ pub fn connect(drafts: &[Draft<'_>], spec: &mut GraphSpec, report: &mut Report) 
             edges.push(Edge { from: i, to, key: false, span });
         }
         let mut sends = if draft.kind == StripKind::Channel { buses.clone() } else { Vec::new() };
+        if let (StripKind::Monitor, Some((key, _))) = (draft.kind, draft.sends.first()) {
+            report.error(&key.span, "the monitor sends to nobody".into(), "not a destination");
+            continue;
+        }
         for (key, _) in &draft.sends {
             let Some(bus) = send_target(&key.text, spec) else {
                 report

@@ -305,6 +305,8 @@ fn each_mistake_has_its_sentence() {
         ("[[dca]]\nname = \"A\"\nfadr = 1", ["DCA \"A\" has no `fadr`", "`fader`"]),
         ("[[dca]]\nname = \"A\"\n[[dca]]\nname = \"a\"", ["`a` is used twice", "a-2"]),
         ("[[bus]]\nname = \"m1\"\nkind = \"fx\"", ["already means", "bus-m1"]),
+        ("[monitor]\nsend.1.level = 3", ["monitor sends to nobody", ""]),
+        ("[[channel]]\nchain = [\"hpf\", 3]", ["lists processors by name", ":2:17"]),
         ("[main]\nname = 3", ["is text", ""]),
         ("x = 99999999999999999999", ["too large", ""]),
     ] {
@@ -474,7 +476,9 @@ fn examples() -> Vec<(String, Rig)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
     // Controller maps may stand beside the rigs.
-    files.retain(|f| f.extension().is_some_and(|e| e == "toml") && std::fs::read_to_string(f).is_ok_and(|t| t.contains("\n[main]")));
+    files.retain(|f| {
+        f.extension().is_some_and(|e| e == "toml") && std::fs::read_to_string(f).is_ok_and(|t| t.contains("\n[main]"))
+    });
     files.sort();
     let load = |f: &std::path::PathBuf| (stem(&f.to_string_lossy()), load(f).unwrap_or_else(|e| panic!("{e}")));
     files.iter().map(load).collect()

@@ -4,7 +4,7 @@ use super::diagnose::{Report, listed};
 use super::node::{Item, Key, Node, Table};
 use super::route::send_target;
 use super::strip::{Draft, MOST_BANDS, base, is_processor};
-use headroom_dsp::graph::{GraphSpec, StripKind};
+use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::param::{Access, Decl, Kind, Taper, Value, taper};
 use headroom_dsp::tree::{Owner, ParamId, Tree};
 use std::collections::{HashMap, HashSet};
@@ -60,10 +60,9 @@ impl<'a> Reader<'a> {
     pub fn strip(&mut self, index: usize, draft: &mut Draft<'_>) {
         let what = draft.what.clone();
         let at = At { owner: Owner::Strip(index), what: &what };
-        for name in draft.instances.iter().filter(|_| draft.chain_span.is_some()) {
-            if self.unbuilt(base(name)) {
-                let span = draft.chain_span.clone().unwrap_or_default();
-                self.warn_unbuilt(base(name), &span);
+        for (name, span) in &draft.listed {
+            if self.unbuilt(name) {
+                self.warn_unbuilt(name, span);
             }
         }
         if let Some((key, node)) = draft.section.raw("name") {
@@ -91,8 +90,7 @@ impl<'a> Reader<'a> {
             }
         }
         let rest: Vec<_> = draft.section.rest().collect();
-        let mut also: Vec<&str> = draft.section.asked().to_vec();
-        also.retain(|k| *k != "kind" || draft.kind != StripKind::Channel);
+        let also: Vec<&str> = draft.section.asked().to_vec();
         for (key, node) in rest {
             let instance = key.text.as_str();
             let in_chain = draft.instances.iter().any(|i| i == instance);
