@@ -319,9 +319,10 @@ macro_rules! processors {
 pub mod comp;
 pub mod cut;
 pub mod delay;
-pub mod gate;
-pub mod reverb;
 pub mod eq;
+pub mod gate;
+pub mod limiter;
+pub mod reverb;
 
 processors! {
     cut::Hpf,
@@ -331,4 +332,5 @@ processors! {
     comp::Glue,
     reverb::Reverb,
     eq::Eq,
+    limiter::Limiter,
 }

@@ -1,4 +1,16 @@
-//! headroom-protocol
+//! headroom-protocol: bytes in, intents out; changes in, bytes out. No I/O, so all of it is tested
+//! as pure code.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`osc`] | packets and streams to messages and back |
+//! | [`pattern`] | address patterns |
+//! | [`address`] | addresses to parameters and back |
+//! | [`coerce`] | arguments to values and back |
+//! | [`intent`] | messages to [`intent::Intent`], the only words between surfaces and hub |
 
+pub mod address;
+pub mod coerce;
+pub mod intent;
 pub mod osc;
 pub mod pattern;

@@ -4,7 +4,11 @@
 //! quotes, `#` comments. A cue takes effect at frame round(seconds × rate); those of one frame act as
 //! one bundle, in file order; the order in the file is free.
 
-use headroom_protocol::osc::encode::Arg;
+use headroom_dsp::desk::Desk;
+use headroom_protocol::address::AddressSpace;
+use headroom_protocol::intent::{Intent, parse};
+use headroom_protocol::osc::decode;
+use headroom_protocol::osc::encode::{Arg, Encoder};
 use std::path::Path;
 
 /// One cue.
@@ -117,6 +121,83 @@ pub fn by_frame(cues: Vec<Cue>, rate: f64) -> Vec<(u64, Vec<Cue>)> {
         }
     }
     groups
+}
+
+/// Carries cues out on a desk.
+pub struct Player {
+    space: AddressSpace,
+}
+
+impl Player {
+    /// For a desk's console.
+    pub fn new(desk: &Desk) -> Player {
+        Player { space: AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate()) }
+    }
+
+    /// Checks that every cue can be carried out; all that cannot, by line.
+    ///
+    /// # Errors
+    /// One line for each bad cue.
+    pub fn check(&self, cues: &[Cue], desk: &Desk, file: &Path) -> Result<(), String> {
+        let mut errors = String::new();
+        for cue in cues {
+            let done = self.intent(cue).and_then(|intent| allowed(&intent, desk));
+            if let Err(reason) = done {
+                errors.push_str(&format!("{}:{}: {}: {reason}\n", file.display(), cue.line, cue.address));
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// What a cue asks for.
+    ///
+    /// # Errors
+    /// The reason in words.
+    pub fn intent(&self, cue: &Cue) -> Result<Intent, String> {
+        let mut bytes = Vec::new();
+        Encoder::new().message(&cue.address, cue.args.iter().cloned(), &mut bytes);
+        let packet = decode::packet(&bytes).map_err(|e| e.to_string())?;
+        match packet {
+            decode::Packet::Message(message) => parse(&message, &self.space).map_err(|e| e.reason.into()),
+            decode::Packet::Bundle(_) => Err("a cue is one message".into()),
+        }
+    }
+
+    /// Carries a cue out at an engine frame.
+    ///
+    /// # Errors
+    /// The reason in words.
+    pub fn play(&self, cue: &Cue, desk: &mut Desk, frame: u64) -> Result<(), String> {
+        apply(&self.intent(cue)?, desk, frame)
+    }
+}
+
+fn allowed(intent: &Intent, desk: &Desk) -> Result<(), String> {
+    match intent {
+        Intent::Set(set) if desk.tree().entry(set.target.param).decl.structural => {
+            desk.allows(set.target.param, &set.value).map_err(|e| e.to_string())
+        }
+        Intent::Set(_) | Intent::SetAll(_) | Intent::Fade(_) | Intent::SoloClear => Ok(()),
+        _ => Err("only values, patterns of values, /fade and /solo/clear can be cues".into()),
+    }
+}
+
+/// Sets what an intent says on a desk.
+fn apply(intent: &Intent, desk: &mut Desk, frame: u64) -> Result<(), String> {
+    let told = &mut Vec::new();
+    match intent {
+        Intent::Set(set) => desk.set(set.target.param, &set.value, told),
+        Intent::SetAll(sets) => sets.iter().for_each(|set| desk.set(set.target.param, &set.value, told)),
+        Intent::Fade(fade) => {
+            let to = &fade.to;
+            if !desk.fade(to.target.param, &to.value, fade.time.as_secs_f64(), fade.shape, frame, told) {
+                return Err("this parameter cannot be faded".into());
+            }
+        }
+        Intent::SoloClear => desk.clear_solo(told),
+        _ => return Err("only values, patterns of values, /fade and /solo/clear can be cues".into()),
+    }
+    Ok(())
 }
 
 #[cfg(test)]

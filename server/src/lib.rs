@@ -5,6 +5,9 @@
 pub mod analyze;
 pub mod audiofile;
 pub mod backend;
+pub mod cli;
 pub mod console;
+pub mod cues;
 pub mod demo;
+pub mod record;
 pub mod rig;

@@ -8,8 +8,8 @@ use crate::lanes::Lanes;
 
 /// Frames of one block of the window.
 pub const STEP: usize = 32;
-/// Blocks that the ring holds: 10.7 ms at 192 kHz.
-const RING: usize = 66;
+/// Blocks that the ring holds: 10.7 ms and the longest look-ahead at 192 kHz.
+const RING: usize = 128;
 /// Longest hold in seconds; a half period of 47 Hz.
 const LONGEST_S: f64 = 0.010_66;
 

@@ -1,0 +1,259 @@
+//! The commands: one table, which parser and printed reference read alike.
+
+use super::{Fade, Intent, Set, Subscribe, pattern};
+use crate::address::{AddressSpace, quoted};
+use crate::coerce::{self, Coerced};
+use crate::osc::decode::{Arg, Args, Message};
+use headroom_dsp::desk::fade::Shape;
+use headroom_dsp::param::{Access, Kind};
+use std::time::Duration;
+
+/// Lease of a subscription that names none, s.
+const LEASE_S: f64 = 10.0;
+/// Longest lease, s.
+const MAX_LEASE_S: f64 = 60.0;
+/// Highest rate of a subscription, Hz.
+const MAX_RATE_HZ: f64 = 100.0;
+/// Lowest rate of a subscription, Hz.
+const MIN_RATE_HZ: f64 = 0.1;
+/// Longest fade, s: a day.
+const MAX_FADE_S: f64 = 86_400.0;
+
+/// One command.
+pub struct Command {
+    /// Its address. One that ends with `/` stands for all below it.
+    pub address: &'static str,
+    /// Its arguments, as in the contract: `s:pattern [i:lease_s]`.
+    pub args: &'static str,
+    /// The arguments of its answer, at the same address.
+    pub answer: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    parse: fn(&mut Reader<'_>, &AddressSpace) -> Result<Intent, String>,
+}
+
+/// All commands.
+pub static COMMANDS: &[Command] = &[
+    Command {
+        address: "/info",
+        args: "",
+        answer: "s:name s:version s:rig i:rate i:period i:revision",
+        doc: "What runs here",
+        parse: |_, _| Ok(Intent::Info),
+    },
+    Command {
+        address: "/ping",
+        args: "…",
+        answer: "…",
+        doc: "Echoes its arguments when all that this client sent before has reached the engine",
+        parse: ping,
+    },
+    Command {
+        address: "/status",
+        args: "",
+        answer: "s:text",
+        doc: "How the server is: backend, load, xruns, missing ports",
+        parse: |_, _| Ok(Intent::Status),
+    },
+    Command {
+        address: "/subscribe",
+        args: "s:pattern [i:lease_s] [f:rate_hz]",
+        answer: "s:pattern",
+        doc: "Present values at once, then changes; a lease lasts 10 s (60 at most), any packet renews it; 30 Hz for values, 20 for meters, 100 at most",
+        parse: subscribe,
+    },
+    Command {
+        address: "/unsubscribe",
+        args: "[s:pattern]",
+        answer: "[s:pattern]",
+        doc: "Ends one subscription, or all of this client",
+        parse: |reader, _| Ok(Intent::Unsubscribe(reader.optional(Reader::text)?.map(Box::from))),
+    },
+    Command {
+        address: "/sync",
+        args: "[i:last_seen]",
+        answer: "values, then /rev i:revision i:previous",
+        doc: "Every subscribed address that changed since a revision, or all",
+        parse: sync,
+    },
+    Command {
+        address: "/client/port",
+        args: "i:port",
+        answer: "i:port",
+        doc: "Answers and subscriptions of this client go to that port of its host; 0: back to the source port",
+        parse: client_port,
+    },
+    Command {
+        address: "/fade",
+        args: "s:address f:target f:seconds [s:curve]",
+        answer: "s:address f:target f:seconds s:curve",
+        doc: "Moves a value along its taper; curve linear, s, slow or fast",
+        parse: fade,
+    },
+    Command {
+        address: "/solo/clear",
+        args: "",
+        answer: "",
+        doc: "Every solo off",
+        parse: |reader, _| Ok(reader.pressed(Intent::SoloClear)),
+    },
+    Command {
+        address: "/rig/reload",
+        args: "",
+        answer: "",
+        doc: "Reads the rig file again and goes over without a click",
+        parse: |reader, _| Ok(reader.pressed(Intent::RigReload)),
+    },
+    planned("/login", "s:token", "Takes the role of this token"),
+    planned("/undo", "", "Takes back the last change"),
+    planned("/redo", "", "Does again what was taken back"),
+    planned("/safe", "s:pattern i:on", "Keeps what matches out of recalls"),
+    planned("/scene/store", "s:name", "Stores all values as a scene"),
+    planned("/scene/recall", "s:name [f:seconds [s:curve]]", "Recalls a scene"),
+    planned("/scene/go", "", "Recalls the next scene and steps on"),
+    planned("/scene/next", "", "Steps to the next scene"),
+    planned("/scene/previous", "", "Steps to the previous scene"),
+    planned("/scene/preview", "s:name", "What a recall would change"),
+    planned("/scene/list", "", "Names of all scenes"),
+    planned("/scene/rename", "s:name s:to", "Renames a scene"),
+    planned("/scene/delete", "s:name", "Deletes a scene"),
+    planned("/scene/move", "s:name i:place", "Moves a scene in the list"),
+    planned("/preset/", "", "Settings of one processor, stored and recalled"),
+];
+
+const NOT_BUILT: &str = "not built yet";
+
+const fn planned(address: &'static str, args: &'static str, doc: &'static str) -> Command {
+    Command { address, args, answer: "", doc, parse: |_, _| Err(NOT_BUILT.into()) }
+}
+
+/// The command at an address.
+pub fn named(address: &str) -> Option<&'static Command> {
+    let below = |c: &Command| c.address.ends_with('/') && address.starts_with(c.address);
+    COMMANDS.iter().find(|c| c.address == address || below(c))
+}
+
+impl Command {
+    /// The intent of a message to this command.
+    ///
+    /// # Errors
+    ///
+    /// The reason in words, with the arguments that it takes.
+    pub fn parse(&self, message: &Message<'_>, space: &AddressSpace) -> Result<Intent, String> {
+        let mut reader = Reader { args: message.args, message: message.as_bytes(), usage: self.args };
+        let intent = (self.parse)(&mut reader, space)?;
+        match reader.args.is_empty() {
+            true => Ok(intent),
+            false => Err(reader.wrong()),
+        }
+    }
+}
+
+/// The arguments of a command, one after the other.
+struct Reader<'a> {
+    args: Args<'a>,
+    message: &'a [u8],
+    usage: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    fn wrong(&self) -> String {
+        match self.usage {
+            "" => "takes no arguments".into(),
+            usage => format!("takes {usage}"),
+        }
+    }
+
+    fn any(&mut self) -> Result<Arg<'a>, String> {
+        self.args.next().ok_or_else(|| self.wrong())
+    }
+
+    fn text(&mut self) -> Result<&'a str, String> {
+        match self.any()? {
+            Arg::Str(text) | Arg::Symbol(text) => Ok(text),
+            _ => Err(self.wrong()),
+        }
+    }
+
+    /// A finite number.
+    fn number(&mut self) -> Result<f64, String> {
+        let number = match self.any()? {
+            Arg::Int(i) => f64::from(i),
+            Arg::Float(x) => f64::from(x),
+            Arg::Double(x) => x,
+            Arg::Long(i) => i as f64,
+            Arg::Str(text) | Arg::Symbol(text) => text.trim().parse().map_err(|_| self.wrong())?,
+            _ => return Err(self.wrong()),
+        };
+        if number.is_finite() { Ok(number) } else { Err(self.wrong()) }
+    }
+
+    fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<Option<T>, String> {
+        if self.args.is_empty() { Ok(None) } else { read(self).map(Some) }
+    }
+
+    /// `intent`, or nothing where an app's button sends that it was let go.
+    fn pressed(&mut self, intent: Intent) -> Intent {
+        let mut args = self.args;
+        let on = match args.next() {
+            Some(Arg::Int(i)) => i != 0,
+            Some(Arg::Float(x)) => x >= 0.5,
+            Some(Arg::Bool(on)) => on,
+            // None, or what is left for the check of the arguments to refuse.
+            _ => return intent,
+        };
+        self.args = args;
+        if on { intent } else { Intent::Nothing }
+    }
+}
+
+fn ping(reader: &mut Reader<'_>, _: &AddressSpace) -> Result<Intent, String> {
+    let echo = reader.message.into();
+    reader.args.by_ref().for_each(drop);
+    Ok(Intent::Ping(echo))
+}
+
+fn subscribe(reader: &mut Reader<'_>, space: &AddressSpace) -> Result<Intent, String> {
+    let text = reader.text()?;
+    let lease = reader.optional(Reader::number)?.unwrap_or(LEASE_S).clamp(1.0, MAX_LEASE_S);
+    let rate = reader.optional(Reader::number)?.map(|hz| hz.clamp(MIN_RATE_HZ, MAX_RATE_HZ) as f32);
+    let pattern = pattern(text, space)?;
+    let lease = Duration::from_secs_f64(lease);
+    Ok(Intent::Subscribe(Box::new(Subscribe { text: text.into(), pattern, lease, rate_hz: rate })))
+}
+
+fn sync(reader: &mut Reader<'_>, _: &AddressSpace) -> Result<Intent, String> {
+    let seen = reader.optional(Reader::number)?;
+    Ok(Intent::Sync(seen.filter(|seen| *seen >= 0.0).map(|seen| seen as u64)))
+}
+
+fn client_port(reader: &mut Reader<'_>, _: &AddressSpace) -> Result<Intent, String> {
+    let port = reader.number()?;
+    if port.fract() != 0.0 || !(0.0..=65_535.0).contains(&port) {
+        return Err("a port is a whole number from 0 to 65535".into());
+    }
+    Ok(Intent::ClientPort(port as u16))
+}
+
+fn fade(reader: &mut Reader<'_>, space: &AddressSpace) -> Result<Intent, String> {
+    let address = reader.text()?;
+    let arg = reader.any()?;
+    let seconds = reader.number()?;
+    let curve = reader.optional(Reader::text)?;
+    let target = space.target(address).ok_or_else(|| space.explain(address))?;
+    let decl = space.decl(target.param);
+    if decl.access != Access::Write || decl.structural || !matches!(decl.kind, Kind::Float { .. }) {
+        return Err(format!("{} cannot fade: only continuous numbers can", space.canonical(target.param)));
+    }
+    let coerced = if target.norm { coerce::norm(decl, [arg]) } else { coerce::plain(decl, [arg], space.rate()) };
+    let Coerced { value, clamped } = coerced.map_err(|refused| refused.reason)?;
+    if !(0.0..=MAX_FADE_S).contains(&seconds) {
+        return Err(format!("a fade takes 0 to {MAX_FADE_S} seconds"));
+    }
+    let shape = match curve {
+        None => Shape::Linear,
+        Some(name) => Shape::named(name).ok_or_else(|| format!("a curve is linear, s, slow or fast, not {}", quoted(name)))?,
+    };
+    let time = Duration::from_secs_f64(seconds);
+    Ok(Intent::Fade(Fade { to: Set { target, value, clamped }, time, shape }))
+}
