@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
             let options = crate::analyze::Options { json: args.json, plot: args.plot };
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             let mut bar = Progress::new("analyze");
-            let status = crate::analyze::run(&args.files, &options, &mut out, &mut err, &mut |share| bar.at(share));
+            let status = crate::analyze::run(&args.files, &options, &mut out, &mut err, &mut |_, done, all| bar.at(done as f64 / all.max(1) as f64));
             return ExitCode::from(status as u8);
         }
         Command::Check(args) => check::run(&args),

@@ -6,7 +6,7 @@
 
 use headroom_dsp::desk::Desk;
 use headroom_protocol::address::AddressSpace;
-use headroom_protocol::intent::{Intent, parse};
+use headroom_protocol::intent::{self, Intent};
 use headroom_protocol::osc::decode;
 use headroom_protocol::osc::encode::{Arg, Encoder};
 use std::path::Path;
@@ -158,7 +158,7 @@ impl Player {
         Encoder::new().message(&cue.address, cue.args.iter().cloned(), &mut bytes);
         let packet = decode::packet(&bytes).map_err(|e| e.to_string())?;
         match packet {
-            decode::Packet::Message(message) => parse(&message, &self.space).map_err(|e| e.reason.into()),
+            decode::Packet::Message(message) => intent::parse(&message, &self.space).map_err(|e| e.reason.into()),
             decode::Packet::Bundle(_) => Err("a cue is one message".into()),
         }
     }
