@@ -6,6 +6,7 @@
 mod clock;
 mod live;
 mod reload;
+mod timed;
 
 use crate::backend::{Backend, BackendEvent, Direction, Format, PortSpec, Status, Timing};
 use clock::FrameClock;
@@ -37,6 +38,8 @@ pub struct Console {
     outbox: VecDeque<Command>,
     spare: Vec<Box<Batch>>,
     seq: u64,
+    /// Newest immediate batch that came back.
+    applied: u64,
     /// Immediate batches that have not come back.
     open: usize,
     /// Swaps that have not come back.
@@ -78,6 +81,7 @@ impl Console {
             outbox,
             spare: Vec::new(),
             seq: 0,
+            applied: 0,
             open: 0,
             swaps: 1,
             retire: false,
@@ -200,7 +204,10 @@ impl Console {
         while let Some(returned) = self.handle.collect() {
             match returned {
                 Returned::Batch(mut batch) => {
-                    self.open = self.open.saturating_sub(usize::from(batch.at.is_none()));
+                    if batch.at.is_none() {
+                        self.open = self.open.saturating_sub(1);
+                        self.applied = batch.seq;
+                    }
                     batch.sets.clear();
                     batch.fades.clear();
                     batch.cancel.clear();

@@ -7,4 +7,6 @@ pub mod audiofile;
 pub mod backend;
 pub mod console;
 pub mod demo;
+pub mod hub;
+pub mod net;
 pub mod rig;
