@@ -8,6 +8,7 @@ pub mod fade;
 pub mod gains;
 mod links;
 mod swap;
+mod timed;
 
 use crate::engine::message::Batch;
 use crate::graph::GraphSpec;

@@ -3,6 +3,7 @@
 mod check;
 mod new;
 mod render;
+mod run;
 
 use crate::audiofile::{Bits, Shape};
 use crate::rig::{self, Rig};
@@ -50,6 +51,10 @@ struct Args {
 enum Command {
     /// Loudness, range, peaks, correlation and band balance of files.
     Analyze(AnalyzeArgs),
+    /// A complete rig with a built-in band, JACK or not.
+    Demo(run::DemoArgs),
+    /// The server, in the foreground.
+    Run(run::RunArgs),
     /// The errors of a rig, or the graph it makes.
     Check(check::CheckArgs),
     /// A rig to start from.
@@ -82,8 +87,10 @@ pub fn main() -> ExitCode {
             let status = crate::analyze::run(&args.files, &options, &mut out, &mut err, &mut |_, done, all| bar.at(done as f64 / all.max(1) as f64));
             return ExitCode::from(status as u8);
         }
-        Command::Check(args) => check::run(&args),
+        Command::Demo(args) => run::demo(&args),
         Command::New(args) => new::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Render(args) => render::run(&args),
     };
     match done {

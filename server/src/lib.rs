@@ -9,5 +9,7 @@ pub mod cli;
 pub mod console;
 pub mod cues;
 pub mod demo;
+pub mod hub;
+pub mod net;
 pub mod record;
 pub mod rig;
