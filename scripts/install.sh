@@ -33,7 +33,6 @@ need_for_run() {
 need_for_test() {
   have jackd || need jackd2
   have jack_lsp || need jackd2
-  have jack_playrec || have jack_transport || need jack-tools
   have oscsend || need liblo-tools
   have aplay || need alsa-utils
   have fluidsynth || need fluidsynth
