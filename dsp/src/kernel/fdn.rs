@@ -27,11 +27,29 @@ pub const ABSORPTION: usize = 3 * LINES;
 /// One chunk of every line.
 pub type Block = [[f32; CHUNK]; LINES];
 
+/// What a chunk is worked out in; one serves any number of networks.
+pub struct Scratch {
+    /// What goes into each line.
+    pub input: Block,
+    lines: Block,
+    rows: [[f32; LINES]; CHUNK],
+}
+
+impl Scratch {
+    /// Zeros.
+    pub fn new() -> Box<Scratch> {
+        Box::new(Scratch { input: [[0.0; CHUNK]; LINES], lines: [[0.0; CHUNK]; LINES], rows: [[0.0; LINES]; CHUNK] })
+    }
+}
+
+/// Signs of the lines at the outputs, line 0 lowest.
+const OUT_SIGNS: u32 = 0b1001_1010_0011_0110;
+
 /// Frames between exact values of the rotations.
 const TURN: u64 = CHUNK as u64;
 
 /// Turns a second of the eight rotations.
-const TURN_HZ: [f64; LINES / 2] = [0.37, 0.53, 0.29, 0.71, 0.43, 0.61, 0.33, 0.47];
+const TURN_HZ: [f64; LINES / 2] = [1.48, 2.12, 1.16, 1.84, 1.33, 1.97, 1.24, 1.69];
 
 /// Signs of the lines in front of the matrix: without them it has the lines' sum as an eigenvector.
 const SIGNS: [f64; LINES] = [1.0, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 1.0];
@@ -139,57 +157,69 @@ impl Fdn {
         if self.absorption.moving() { frame - frame % GRID + GRID } else { u64::MAX }
     }
 
-    /// One chunk: what comes out of the matrix goes to `out`, that plus `input` into the lines.
+    /// One chunk: `work.input` goes into the lines. Each side of `out` gets the sum of every other
+    /// line, what comes around plus `direct` times what goes in.
     #[inline(always)]
-    pub fn run(&mut self, frame: u64, n: usize, input: &Block, out: &mut Block) {
-        if n == CHUNK {
-            self.chunk(frame, CHUNK, input, out);
-        } else {
-            self.chunk(frame, n, input, out);
+    pub fn run(&mut self, frame: u64, n: usize, work: &mut Scratch, direct: f32, out: &mut [[f32; CHUNK]; 2]) {
+        let Scratch { input, lines, rows } = work;
+        self.absorb(frame, n, rows);
+        for i in 0..LINES {
+            for t in 0..n {
+                lines[i][t] = rows[t][i];
+            }
         }
-    }
-
-    #[inline(always)]
-    fn chunk(&mut self, frame: u64, n: usize, input: &Block, out: &mut Block) {
-        let mut x = [[0.0f32; CHUNK]; LINES];
-        for (i, x) in x.iter_mut().enumerate() {
-            self.lines.read(i, frame, self.lengths[i], &mut x[..n]);
-        }
-        self.absorb(frame, n, &mut x);
         let (cos, sin) = self.turns(frame);
         let first = (frame % TURN) as f32;
         for t in 0..n {
             let here = first + t as f32;
-            let mut v: [f32; LINES] = std::array::from_fn(|i| x[i][t]);
+            let mut v = [0.0f32; LINES];
+            for i in 0..LINES {
+                v[i] = lines[i][t];
+            }
             hadamard(&mut v);
             for i in 0..LINES / 2 {
                 let (c, s) = (cos[i][0] + cos[i][1] * here, sin[i][0] + sin[i][1] * here);
                 let (a, b) = (v[i], v[i + LINES / 2]);
-                out[i][t] = c * a - s * b;
-                out[i + LINES / 2][t] = s * a + c * b;
+                lines[i][t] = c * a - s * b;
+                lines[i + LINES / 2][t] = s * a + c * b;
             }
         }
-        for i in 0..LINES {
-            for t in 0..n {
-                x[i][t] = out[i][t] + input[i][t];
+        for (side, out) in out.iter_mut().enumerate() {
+            let mut sum = [0.0f32; CHUNK];
+            for i in (side..LINES).step_by(2) {
+                let sign = if OUT_SIGNS >> i & 1 != 0 { -1.0 } else { 1.0 };
+                for t in 0..n {
+                    sum[t] += sign * (lines[i][t] + direct * input[i][t]);
+                }
             }
-            self.lines.write(i, frame, &x[i][..n]);
+            *out = sum;
+        }
+        for i in 0..LINES {
+            self.lines.write_with(i, frame, n, |t| lines[i][t] + input[i][t]);
         }
     }
 
-    /// The absorption filters, in place.
+    /// What comes out of the lines, through their absorption filters.
     #[inline(always)]
-    fn absorb(&mut self, frame: u64, n: usize, x: &mut Block) {
+    fn absorb(&mut self, frame: u64, n: usize, rows: &mut [[f32; LINES]; CHUNK]) {
         self.absorption.at(frame);
         let moving = self.absorption.moving();
-        let c: [f32; ABSORPTION] = std::array::from_fn(|k| self.absorption.now[k].0);
-        let mut b0: [f32; LINES] = std::array::from_fn(|i| c[i]);
-        let mut b1: [f32; LINES] = std::array::from_fn(|i| c[LINES + i]);
-        let mut a1: [f32; LINES] = std::array::from_fn(|i| c[2 * LINES + i]);
+        let (mut b0, mut b1, mut a1) = ([0.0f32; LINES], [0.0f32; LINES], [0.0f32; LINES]);
+        for i in 0..LINES {
+            b0[i] = self.absorption.now[i].0;
+            b1[i] = self.absorption.now[LINES + i].0;
+            a1[i] = self.absorption.now[2 * LINES + i].0;
+        }
         let (mut x1, mut y1) = (self.x1, self.y1);
-        let mut rows = [[0.0f32; LINES]; CHUNK];
+        let mut x = [self.lines.chunk(0, frame, self.lengths[0]); LINES];
+        for i in 1..LINES {
+            x[i] = self.lines.chunk(i, frame, self.lengths[i]);
+        }
         for t in 0..n {
-            let x0: [f32; LINES] = std::array::from_fn(|i| x[i][t]);
+            let mut x0 = [0.0f32; LINES];
+            for i in 0..LINES {
+                x0[i] = x[i][t];
+            }
             for i in 0..LINES {
                 y1[i] = b0[i] * x0[i] + b1[i] * x1[i] + a1[i] * y1[i];
             }
@@ -197,14 +227,11 @@ impl Fdn {
             rows[t] = y1;
             if moving {
                 self.absorption.advance();
-                b0 = std::array::from_fn(|i| self.absorption.now[i].0);
-                b1 = std::array::from_fn(|i| self.absorption.now[LINES + i].0);
-                a1 = std::array::from_fn(|i| self.absorption.now[2 * LINES + i].0);
-            }
-        }
-        for (i, x) in x.iter_mut().enumerate() {
-            for t in 0..n {
-                x[t] = rows[t][i];
+                for i in 0..LINES {
+                    b0[i] = self.absorption.now[i].0;
+                    b1[i] = self.absorption.now[LINES + i].0;
+                    a1[i] = self.absorption.now[2 * LINES + i].0;
+                }
             }
         }
         (self.x1, self.y1) = (x1, y1);

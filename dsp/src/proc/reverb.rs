@@ -10,18 +10,21 @@
 //! strip hears the power of both outputs. Time, damping, cuts, width and mix glide, predelay is
 //! crossfaded, and another type fades the old room out and starts the new one.
 
+mod diffuser;
 mod space;
 mod tank;
 
 use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, chunk};
+use crate::kernel::fdn::Scratch;
 use crate::kernel::svf::{self, NEUTRAL, Section, SvfCoeffs};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
 use crate::ramp::{Coeffs, GRID, When};
+use diffuser::Sides;
 use space::{Geometry, SPACES};
 use std::sync::Arc;
-use tank::{PREDELAY_MS, Settings, Sides, Spaces, Tank};
+use tank::{PREDELAY_MS, Settings, Spaces, Tank};
 
 /// Decay time of the treble re that at 1 kHz when damping is 1.
 const DARKEST: f64 = 0.125;
@@ -85,6 +88,7 @@ impl Processor for Reverb {
             shared,
             cuts: [Section::new(build.curve), Section::new(build.curve)],
             mix: Coeffs::new(build.curve, [0.0]),
+            work: Scratch::new(),
             now: 0,
         }
     }
@@ -108,6 +112,7 @@ pub struct Bank<L> {
     shared: u32,
     cuts: [Section<L>; 2],
     mix: Coeffs<L, 1>,
+    work: Box<Scratch>,
     /// The frame after the last block.
     now: u64,
 }
@@ -200,7 +205,7 @@ impl<L: Lanes> Bank<L> {
                     x[0][i] = v.get(lane) as f32;
                     x[1][i] = v.get(right) as f32;
                 }
-                tank.run(here, n, &mut x);
+                tank.run(here, n, &mut self.work, &mut x);
                 if stereo {
                     out[lane][at..at + n].copy_from_slice(&x[0][..n]);
                     out[right][at..at + n].copy_from_slice(&x[1][..n]);

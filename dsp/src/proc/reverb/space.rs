@@ -11,6 +11,7 @@ pub const EARLY: usize = 7;
 /// Memory each part needs, in ms, for any of the spaces.
 pub const LONGEST_LINE_MS: f64 = 85.0;
 pub const LONGEST_SPREAD_MS: f64 = 41.0;
+pub const LONGEST_SCATTER_MS: f64 = 19.9;
 pub const LONGEST_EARLY_MS: f64 = 83.0;
 pub const LONGEST_ALLPASS_MS: f64 = 9.9;
 
@@ -20,6 +21,8 @@ pub struct Space {
     lines_ms: [f64; 2],
     /// Span over which a sound enters the network, ms.
     spread_ms: f64,
+    /// Span of the diffuser's second step, ms.
+    scatter_ms: f64,
     /// Delays of the input diffuser's allpasses, ms, left and right.
     allpass_ms: [[f64; ALLPASSES]; 2],
     /// Early reflections of each side: ms, gain, and whether they come from the other side.
@@ -37,35 +40,37 @@ pub static SPACES: [Space; 3] = [
     // Hall: reflections far apart, a tail that swells.
     Space {
         lines_ms: [30.0, 84.0],
-        spread_ms: 40.0,
+        spread_ms: 26.0,
+        scatter_ms: 15.0,
         allpass_ms: [[4.77, 3.59, 9.31, 7.13], [4.31, 3.93, 8.67, 7.79]],
         early: [
             [
-                (7.3, 0.20, false),
-                (16.9, 0.18, true),
-                (23.7, 0.17, false),
-                (31.1, -0.15, false),
-                (40.3, 0.13, true),
-                (52.7, -0.10, false),
-                (66.1, 0.08, true),
+                (6.1, 0.20, false),
+                (13.9, 0.18, true),
+                (19.7, 0.17, false),
+                (26.3, -0.15, false),
+                (33.1, 0.12, true),
+                (41.9, -0.09, false),
+                (52.7, 0.07, true),
             ],
             [
-                (8.9, 0.20, false),
-                (14.3, -0.18, true),
-                (25.9, 0.17, false),
-                (33.7, 0.15, true),
-                (43.1, -0.13, false),
-                (55.3, 0.10, false),
-                (71.9, 0.08, true),
+                (7.3, 0.20, false),
+                (11.9, -0.18, true),
+                (21.1, 0.17, false),
+                (28.3, 0.15, true),
+                (35.9, -0.12, false),
+                (44.3, 0.09, false),
+                (55.1, 0.07, true),
             ],
         ],
-        direct: 0.7,
+        direct: 0.8,
         corner: 7000.0,
     },
     // Plate: dense at once, bright, no reflections.
     Space {
         lines_ms: [24.0, 78.0],
-        spread_ms: 12.0,
+        spread_ms: 8.0,
+        scatter_ms: 5.0,
         allpass_ms: [[2.13, 3.31, 5.03, 1.69], [2.41, 2.99, 5.47, 1.87]],
         early: NO_EARLY,
         direct: 1.0,
@@ -74,7 +79,8 @@ pub static SPACES: [Space; 3] = [
     // Room: reflections close together, the tail right behind them.
     Space {
         lines_ms: [21.0, 72.0],
-        spread_ms: 22.0,
+        spread_ms: 16.0,
+        scatter_ms: 9.0,
         allpass_ms: [[3.11, 2.23, 6.07, 4.39], [2.83, 2.51, 6.61, 4.01]],
         early: [
             [
@@ -108,6 +114,8 @@ pub struct Geometry {
     pub lines: [usize; LINES],
     /// Delays at which the two sides enter the network, the first half left.
     pub spread: [usize; LINES],
+    /// Delays of the diffuser's second step.
+    pub scatter: [usize; LINES],
     /// Allpasses, left and right.
     pub allpass: [[usize; ALLPASSES]; 2],
     /// Early reflections of each side: frames, gain, side they come from.
@@ -139,6 +147,13 @@ impl Geometry {
             n
         });
         let mut taken = Vec::new();
+        let scatter = std::array::from_fn(|i| {
+            let place = (i * 5 % 16) as f64 + (0.618_034 * (i + 1) as f64).fract();
+            let n = near_prime(frames(space.scatter_ms * place / 16.0).max(2), &taken);
+            taken.push(n);
+            n
+        });
+        let mut taken = Vec::new();
         let allpass = space.allpass_ms.map(|side| {
             side.map(|ms| {
                 let n = near_prime(frames(ms).max(CHUNK + 1), &taken);
@@ -151,7 +166,7 @@ impl Geometry {
             side += 1;
             taps.map(|(ms, gain, cross)| (frames(ms), gain, (side - 1) ^ usize::from(cross)))
         });
-        Geometry { lines, spread, allpass, early }
+        Geometry { lines, spread, scatter, allpass, early }
     }
 
     /// Energy of the early reflections of one side.

@@ -52,6 +52,61 @@ fn response(with: &[(&str, f64)], rate: f64, seconds: f64, l: f64, r: f64) -> [V
     [io.iter().map(|v| v.0.0).collect(), io.iter().map(|v| v.1.0).collect()]
 }
 
+fn gauss(n: usize) -> Vec<f64> {
+    let mut z = 1u64;
+    let mut u = move || {
+        z = z.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (z >> 11) as f64 / 2f64.powi(53)
+    };
+    (0..n).map(|_| (-2.0 * (1.0 - u()).ln()).sqrt() * (std::f64::consts::TAU * u()).cos()).collect()
+}
+
+#[test]
+fn tune() {
+    let g = gauss(48000 * 40);
+    for s in [0.34, 0.68, 1.36, 2.7] {
+        let l: f64 = (0..12).map(|i| largest_line(&g[i * 150000..], 48000.0, 1e9, 0.0, s)).sum::<f64>() / 12.0;
+        println!("gauss {s}: {l:.2}");
+    }
+    for rate in [48000.0, 96000.0] {
+        for (kind, name) in ["hall", "plate", "room"].iter().enumerate() {
+            for time in [0.5, 1.8, 6.0] {
+                let with = [("type", kind as f64), ("time", time), ("damping", 0.0)];
+                let pair = response(&with, rate, 1.6 * time + 0.8, 1.0, 0.0);
+                let pair2 = response(&with, rate, 1.6 * time + 0.8, 1.0, 1.0);
+                let mut t = vec![];
+                for x in [&pair[0], &pair[1], &pair2[0]] {
+                    let first = (1..400).map(|i| i as f64 * 0.001).find(|&t| t > 0.02 && echo_density(x, rate, t) >= 0.9);
+                    t.push(format!("{:.0}", 1000.0 * first.unwrap_or(9.9)));
+                }
+                let lines: Vec<String> = [0.34, 0.68, 1.36, 2.7]
+                    .iter()
+                    .map(|&s| {
+                        if 0.2 + s < 1.5 * time + 0.7 {
+                            let v: Vec<f64> = [&pair[0], &pair[1], &pair2[0], &pair2[1]]
+                                .iter()
+                                .map(|x| largest_line(x, rate, time, 0.2, s))
+                                .collect();
+                            format!("{:.1}/{:.1}", v.iter().sum::<f64>() / 4.0, v.iter().fold(0.0f64, |a, b| a.max(*b)))
+                        } else {
+                            "-".into()
+                        }
+                    })
+                    .collect();
+                let t5 = t30(&octave(&pair[0], rate, 500.0), rate) / time - 1.0;
+                let t1 = t30(&octave(&pair[0], rate, 1000.0), rate) / time - 1.0;
+                println!(
+                    "{rate} {name} {time}: NED {} | line {} | T {:+.1} {:+.1}",
+                    t.join(" "),
+                    lines.join(" "),
+                    100.0 * t5,
+                    100.0 * t1
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn figures() {
     for rate in [44100.0, 48000.0, 96000.0] {
@@ -73,7 +128,13 @@ fn figures() {
                 let first = (1..400).map(|i| i as f64 * 0.001).find(|&t| t > 0.02 && echo_density(&dl, rate, t) >= 0.9);
                 let lines: Vec<String> = [0.34, 0.68, 1.36, 2.7]
                     .iter()
-                    .map(|&s| if 0.2 + s < 1.5 * time + 0.7 { format!("{:.1}", largest_line(&l, rate, time, 0.2, s)) } else { "-".into() })
+                    .map(|&s| {
+                        if 0.2 + s < 1.5 * time + 0.7 {
+                            format!("{:.1}", largest_line(&l, rate, time, 0.2, s))
+                        } else {
+                            "-".into()
+                        }
+                    })
                     .collect();
                 let from = (0.12 * rate) as usize;
                 let to = (time.min(2.0) * rate + 0.1 * rate) as usize;
@@ -85,7 +146,8 @@ fn figures() {
                     first.unwrap_or(9.9) * 1000.0,
                     lines.join(" "),
                     correlation(&l[from..to], &r[from..to]),
-                    energy(&l), energy(&r)
+                    energy(&l),
+                    energy(&r)
                 );
             }
         }
