@@ -21,6 +21,8 @@ const PAD: usize = 2 * CHUNK;
 
 /// What a line holds: `f32` or `f64`.
 pub trait Sample: Copy + Default + Send + 'static + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
+    /// A chunk of nothing.
+    const SILENCE: &'static [Self; CHUNK];
     /// Rounded to this type.
     fn of(x: f64) -> Self;
     /// As `f64`, exactly.
@@ -28,6 +30,7 @@ pub trait Sample: Copy + Default + Send + 'static + Add<Output = Self> + Sub<Out
 }
 
 impl Sample for f32 {
+    const SILENCE: &'static [f32; CHUNK] = &[0.0; CHUNK];
     #[inline(always)]
     fn of(x: f64) -> Self {
         x as f32
@@ -39,6 +42,7 @@ impl Sample for f32 {
 }
 
 impl Sample for f64 {
+    const SILENCE: &'static [f64; CHUNK] = &[0.0; CHUNK];
     #[inline(always)]
     fn of(x: f64) -> Self {
         x
@@ -59,7 +63,6 @@ pub fn chunk(frame: u64, left: usize) -> usize {
 pub struct Lines<S> {
     data: Vec<S>,
     since: Vec<u64>,
-    silence: [S; CHUNK],
     size: usize,
     stride: usize,
 }
@@ -71,7 +74,10 @@ impl<S: Sample> Lines<S> {
         let size = frames.max(PAD).next_power_of_two();
         // Lines a power of two apart would all fall into the same cache sets.
         let stride = size + PAD + 16;
-        Lines { data: vec![S::default(); count * stride], since: vec![0; count], silence: [S::default(); CHUNK], size, stride }
+        let mut data = vec![S::default(); count * stride];
+        // Written now, so that the audio thread meets no fresh page.
+        std::hint::black_box(&mut data).fill(S::default());
+        Lines { data, since: vec![0; count], size, stride }
     }
 
     /// Frames each line reaches back.
@@ -132,7 +138,7 @@ impl<S: Sample> Lines<S> {
         // A chunk that holds both silence and signal needs no look: see `forget`.
         match self.data[at..].first_chunk() {
             Some(chunk) if unknown < CHUNK as i64 => chunk,
-            _ => &self.silence,
+            _ => S::SILENCE,
         }
     }
 

@@ -28,7 +28,7 @@ impl Diffuser {
         Diffuser {
             // An allpass reads before it writes, the others write first.
             allpass: Lines::new(2 * ALLPASSES, frames(space::LONGEST_ALLPASS_MS)),
-            spread: Lines::new(2, frames(space::LONGEST_EARLY_MS) + CHUNK),
+            spread: Lines::new(2, frames(space::LONGEST_TAP_MS) + CHUNK),
             scatter: Lines::new(LINES, frames(space::LONGEST_SCATTER_MS) + CHUNK),
         }
     }
@@ -67,8 +67,8 @@ impl Diffuser {
         }
 
         let mut taps = [self.spread.chunk(0, frame, geometry.spread[0]); LINES];
-        for i in 1..LINES {
-            taps[i] = self.spread.chunk(i / (LINES / 2), frame, geometry.spread[i]);
+        for (i, tap) in taps.iter_mut().enumerate() {
+            *tap = self.spread.chunk(i / (LINES / 2), frame, geometry.spread[i]);
         }
         // Eight taps a side, sixteen channels.
         scatter(&taps, (1.0 / (4.0 * (LINES as f64 / 2.0).sqrt())) as f32, n, out);
@@ -76,8 +76,8 @@ impl Diffuser {
             self.scatter.write_with(i, frame, n, |t| out[t]);
         }
         let mut taps = [self.scatter.chunk(0, frame, geometry.scatter[0]); LINES];
-        for i in 1..LINES {
-            taps[i] = self.scatter.chunk(i, frame, geometry.scatter[i]);
+        for (i, tap) in taps.iter_mut().enumerate() {
+            *tap = self.scatter.chunk(i, frame, geometry.scatter[i]);
         }
         scatter(&taps, 0.25, n, out);
     }

@@ -44,6 +44,8 @@ pub struct Tank {
     /// Level of the network.
     level: Gain,
     width: Gain,
+    /// Nothing has sounded since the last silence: nothing is worked out, nothing kept.
+    quiet: bool,
     predelay: Crossfade<usize>,
     before: Lines<f32>,
     diffuser: Diffuser,
@@ -52,7 +54,7 @@ pub struct Tank {
 
 impl Tank {
     /// A silent tank.
-    pub fn new(spaces: &Spaces, curve: &Arc<Curve>, rate: f64, seed: u64) -> Tank {
+    pub fn new(spaces: &Spaces, curve: &Arc<Curve>, rate: f64) -> Tank {
         let frames = |ms: f64| (ms * rate / 1000.0).ceil() as usize + CHUNK;
         let asked = Settings { kind: 0, time: 1.8, predelay: 0, treble: 1.0, width: 1.0 };
         let mut tank = Tank {
@@ -65,11 +67,12 @@ impl Tank {
             gate: Gain::new(curve, 1.0),
             level: Gain::new(curve, 0.0),
             width: Gain::new(curve, 1.0),
+            quiet: true,
             predelay: Crossfade::new(0),
             before: Lines::new(2, frames(PREDELAY_MS)),
             diffuser: Diffuser::new(rate),
             // The network reads before it writes: no chunk on top.
-            fdn: Fdn::new(curve, rate, frames(space::LONGEST_LINE_MS) - CHUNK, seed),
+            fdn: Fdn::new(curve, rate, frames(space::LONGEST_LINE_MS) - CHUNK),
         };
         tank.set(asked, When::Jump);
         tank
@@ -99,7 +102,7 @@ impl Tank {
 
     fn enter(&mut self, kind: usize, when: When) {
         self.kind = kind;
-        self.fdn.set_lengths(&self.spaces[kind].lines);
+        self.fdn.enter(&self.spaces[kind].lines, SPACES[kind].seed);
         self.tune(when);
     }
 
@@ -116,6 +119,11 @@ impl Tank {
 
     /// Forgets the sound from before `now`.
     pub fn forget(&mut self, now: u64) {
+        self.quiet = true;
+        self.forget_sound(now);
+    }
+
+    fn forget_sound(&mut self, now: u64) {
         self.before.forget_all(now);
         self.forget_room(now);
     }
@@ -137,7 +145,7 @@ impl Tank {
 
     /// Takes over another tank, sound, settings and movement, at frame `now`.
     pub fn carry(&mut self, from: &Tank, now: u64) {
-        (self.asked, self.kind, self.switch) = (from.asked, from.kind, from.switch);
+        (self.asked, self.kind, self.switch, self.quiet) = (from.asked, from.kind, from.switch, from.quiet);
         self.gate.clone_from(&from.gate);
         self.level.clone_from(&from.level);
         self.width.clone_from(&from.width);
@@ -172,6 +180,13 @@ impl Tank {
     /// One chunk: `io` is what goes in, then what the room answers.
     #[inline(always)]
     pub fn run(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
+        if self.quiet {
+            let sound = |x: &[f32; CHUNK]| x[..n].iter().position(|x| *x != 0.0);
+            let Some(first) = io.iter().filter_map(sound).min() else { return };
+            self.quiet = false;
+            self.forget_sound(frame);
+            self.fdn.start(frame + first as u64);
+        }
         // The usual block gets loops of known length.
         if n == CHUNK { self.chunk(frame, CHUNK, work, io) } else { self.chunk(frame, n, work, io) }
     }
@@ -215,11 +230,7 @@ impl Tank {
         for (side, to) in to.iter_mut().enumerate() {
             let is = self.before.chunk(side, frame, *new);
             match old {
-                None => {
-                    for t in 0..n {
-                        to[t] = is[t];
-                    }
-                }
+                None => to[..n].copy_from_slice(&is[..n]),
                 Some(old) => {
                     let was = self.before.chunk(side, frame, *old);
                     for t in 0..n {
