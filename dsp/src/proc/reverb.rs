@@ -1,8 +1,8 @@
 //! Reverb: hall, plate and room from one feedback delay network, stereo in and out.
 //!
-//! The way of a sound: low and high cut → predelay → early reflections of the space, heard at once →
-//! four allpasses a side ("Effect Design, Part 1: Reverberator and Other Filters", Dattorro) → eight
-//! delays a side and a Hadamard matrix, which put it into a network of sixteen lines (see
+//! The way of a sound: low and high cut → predelay → four allpasses a side ("Effect Design, Part 1:
+//! Reverberator and Other Filters", Dattorro), whence the early reflections are heard → two steps of
+//! delays and a Hadamard matrix (see `diffuser`) → a network of sixteen lines (see
 //! [`fdn`](crate::kernel::fdn)). `time` is exact at 1 kHz; `damping` shortens the treble's decay.
 //! Steady noise comes out as loud as it went in, whatever the time. No latency. Below 0.2 s the
 //! diffuser's own length shows: a hall of 0.1 s takes 0.2.
