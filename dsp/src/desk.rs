@@ -8,6 +8,7 @@ pub mod fade;
 pub mod gains;
 mod links;
 mod swap;
+mod timed;
 
 use crate::engine::message::Batch;
 use crate::graph::GraphSpec;
@@ -125,6 +126,16 @@ impl Desk {
                 told.push(id);
             }
             self.mark(id);
+        }
+    }
+
+    /// Turns every solo off.
+    pub fn clear_solo(&mut self, told: &mut Vec<ParamId>) {
+        let tree = self.tree.clone();
+        for (at, entry) in tree.entries().iter().enumerate() {
+            if entry.path == "solo" {
+                self.set(ParamId(at as u32), &Value::Bool(false), told);
+            }
         }
     }
 

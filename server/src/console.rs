@@ -6,8 +6,9 @@
 mod clock;
 mod live;
 mod reload;
+mod timed;
 
-use crate::backend::{Backend, BackendEvent, Direction, Format, PortSpec, Status, Timing};
+use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, PortSpec, Status, Timing};
 use clock::FrameClock;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::engine::message::{Batch, Command, Returned};
@@ -20,6 +21,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 pub use live::{Live, Tap};
+
 pub use reload::{Reloaded, Source};
 
 /// Batches that may be under way before changes are held back and coalesced.
@@ -37,6 +39,8 @@ pub struct Console {
     outbox: VecDeque<Command>,
     spare: Vec<Box<Batch>>,
     seq: u64,
+    /// Newest immediate batch that came back.
+    applied: u64,
     /// Immediate batches that have not come back.
     open: usize,
     /// Swaps that have not come back.
@@ -44,9 +48,19 @@ pub struct Console {
     retire: bool,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    taps: HashMap<usize, usize>,
     source: Source,
     stated: HashMap<String, Value>,
+}
+
+/// What a console starts with.
+#[derive(Default)]
+pub struct LiveOptions {
+    /// Outputs to be recorded, by index of the desk's output ports.
+    pub taps: Vec<Tap>,
+    /// Where a reload reads.
+    pub source: Source,
+    /// What the rig states, by address.
+    pub stated: HashMap<String, Value>,
 }
 
 /// The backend's list of ports for a console.
@@ -57,20 +71,20 @@ pub fn port_specs(ports: &Ports) -> Vec<PortSpec> {
 }
 
 impl Console {
-    /// Starts the engine on a backend that was opened with [`port_specs`] of the desk. `taps` records
-    /// outputs (by index of the desk's output ports), on and on until they are dropped.
-    pub fn start(mut desk: Desk, backend: Box<dyn Backend>, taps: Vec<Tap>, source: Source, stated: HashMap<String, Value>) -> Console {
+    /// Starts the engine on a backend that was opened with [`port_specs`] of the desk. `wrap` makes the
+    /// backend's callback of the engine (a demo puts a source of sound around it).
+    pub fn start(mut desk: Desk, backend: Box<dyn Backend>, options: LiveOptions, wrap: impl FnOnce(Live) -> Box<dyn Callback>) -> Console {
+        let LiveOptions { taps, source, stated } = options;
         let (engine, mut handle) = engine(desk.rate(), START_RAMP_S);
         let ports = &desk.plan().ports;
         let (n, m) = (ports.inputs.len(), ports.outputs.len());
         let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..n + m).collect());
-        let taps_by_port = taps.iter().enumerate().map(|(i, t)| (t.port, i)).collect();
         let (adopt, meters) = desk.adopt(None, inputs.clone(), outputs.clone());
         let mut outbox = VecDeque::new();
         if let Err(command) = handle.send(Command::Adopt(adopt)) {
             outbox.push_back(command);
         }
-        backend.run(Box::new(Live::new(engine, n, taps)));
+        backend.run(wrap(Live::new(engine, n, taps)));
         Console {
             clock: FrameClock::new(desk.rate()),
             desk,
@@ -80,12 +94,12 @@ impl Console {
             outbox,
             spare: Vec::new(),
             seq: 0,
+            applied: 0,
             open: 0,
             swaps: 1,
             retire: false,
             inputs,
             outputs,
-            taps: taps_by_port,
             source,
             stated,
         }
@@ -141,9 +155,9 @@ impl Console {
         self.clock.frame_at(nanos)
     }
 
-    /// First frame after the ramp at start: time 0 of cues and recordings.
-    pub fn first_frame(&self) -> u64 {
-        headroom_dsp::ramp::Curve::lasting(self.desk.rate(), START_RAMP_S).frames()
+    /// First frame after the ramp at start at a rate: time 0 of cues and recordings.
+    pub fn first_frame_at(rate: f64) -> u64 {
+        headroom_dsp::ramp::Curve::lasting(rate, START_RAMP_S).frames()
     }
 
     /// Whether everything set so far has reached the engine.
@@ -203,7 +217,10 @@ impl Console {
         while let Some(returned) = self.handle.collect() {
             match returned {
                 Returned::Batch(mut batch) => {
-                    self.open = self.open.saturating_sub(usize::from(batch.at.is_none()));
+                    if batch.at.is_none() {
+                        self.open = self.open.saturating_sub(1);
+                        self.applied = batch.seq;
+                    }
                     batch.sets.clear();
                     batch.fades.clear();
                     batch.cancel.clear();

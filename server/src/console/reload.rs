@@ -1,12 +1,12 @@
 //! A changed rig, or a changed rate, while audio runs.
 
 use super::{Console, FrameClock, port_specs};
-use crate::rig::{self, Rig};
+use crate::rig::{self, Rig, canonical};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::lanes::Path;
 use headroom_dsp::param::{Access, Value};
-use headroom_dsp::tree::Tree;
-use headroom_protocol::address::AddressSpace;
+use headroom_dsp::graph::GraphSpec;
+use headroom_dsp::tree::{ParamId, Tree};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -20,29 +20,27 @@ pub struct Source {
 /// What a reload did.
 #[derive(Debug)]
 pub struct Reloaded {
-    /// The new rig.
+    /// The new rig, with its warnings.
     pub rig: Rig,
-    /// Warnings, ready to be printed.
-    pub warnings: String,
 }
 
 /// The values of a console: for each parameter what the rig states and did not state so before, else
 /// the value held until now, else the rig's, else the default. Keys are addresses by id.
 pub fn merge(
     tree: &Tree,
-    space: &AddressSpace,
+    spec: &GraphSpec,
     stated: &HashMap<String, Value>,
     before: &HashMap<String, Value>,
     held: &HashMap<String, Value>,
 ) -> Vec<Value> {
     let mut values = tree.defaults();
     for (at, value) in values.iter_mut().enumerate() {
-        let id = headroom_dsp::tree::ParamId(at as u32);
+        let id = ParamId(at as u32);
         let decl = tree.entry(id).decl;
         if decl.access != Access::Write {
             continue;
         }
-        let key = space.by_id(id);
+        let key = canonical(spec, tree, id);
         let rig = stated.get(&key);
         let chosen = match (rig, held.get(&key)) {
             (Some(rig), Some(_)) if before.get(&key) != Some(rig) => Some(rig),
@@ -66,23 +64,20 @@ impl Console {
         };
         let rig = rig::load(&file).map_err(|e| e.to_string())?;
         let held = self.held();
-        let tree = Tree::new(&rig.spec);
-        let space = AddressSpace::new(&rig.spec, &tree);
         let stated = rig::stated(&rig).into_iter().collect();
-        let values = merge(&tree, &space, &stated, &self.stated, &held);
-        let desk = Desk::with(rig.spec.clone(), tree, values, self.desk.rate(), Path::best()).map_err(|e| e.to_string())?;
+        let values = merge(&rig.tree, &rig.spec, &stated, &self.stated, &held);
+        let desk = Desk::with(rig.spec.clone(), Tree::new(&rig.spec), values, self.desk.rate(), Path::best()).map_err(|e| e.to_string())?;
         self.stated = stated;
         self.change_to(desk);
-        let warnings = rig.warnings.clone();
-        Ok(Reloaded { rig, warnings })
+        Ok(Reloaded { rig })
     }
 
     /// All written values by id address.
     pub fn held(&self) -> HashMap<String, Value> {
-        let space = AddressSpace::new(self.desk.spec(), self.desk.tree());
+        let (spec, tree) = (self.desk.spec(), self.desk.tree());
         let entries = self.desk.tree().entries().iter().enumerate();
         let written = entries.filter(|(_, e)| e.decl.access == Access::Write);
-        written.map(|(i, _)| (space.by_id(headroom_dsp::tree::ParamId(i as u32)), self.desk.values()[i].clone())).collect()
+        written.map(|(i, _)| (canonical(spec, tree, ParamId(i as u32)), self.desk.values()[i].clone())).collect()
     }
 
     fn change_to(&mut self, desk: Desk) {

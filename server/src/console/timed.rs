@@ -1,0 +1,30 @@
+//! Changes for a frame to come, and how far the engine has got.
+
+use super::Console;
+use headroom_dsp::engine::message::Command;
+use headroom_dsp::param::Value;
+use headroom_dsp::tree::ParamId;
+
+impl Console {
+    /// Sends what these values will mean to the engine, for it to take effect at a frame, while the desk
+    /// goes on holding the present ones; see [`headroom_dsp::desk::Desk::project`].
+    pub fn project(&mut self, frame: u64, ahead: &[(ParamId, Value)]) {
+        let mut batch = self.spare.pop().unwrap_or_default();
+        self.seq += 1;
+        batch.seq = self.seq;
+        batch.at = Some(frame);
+        self.desk.project(ahead, frame, &mut batch);
+        self.outbox.push_back(Command::Apply(batch));
+        self.post();
+    }
+
+    /// Number of the last batch sent.
+    pub fn sent(&self) -> u64 {
+        self.seq
+    }
+
+    /// Number of the newest batch for the next period that came back: it and all before it took effect.
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+}

@@ -1,0 +1,231 @@
+//! Who is served: the table of clients, what each may be sent, and what it subscribed to.
+
+use super::watch::Watch;
+use headroom_protocol::intent::ClientId;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use tracing::Span;
+
+/// Bytes at once for what a client did not subscribe to.
+pub const BURST: f64 = 65_536.0;
+/// Bytes a second for what a client did not subscribe to.
+pub const REFILL: f64 = 262_144.0;
+/// Bytes to a new address before its second packet.
+pub const BEFORE_SECOND: u64 = 65_536;
+/// Clients known at a time.
+pub const MOST: usize = 1_024;
+
+const SECOND: f64 = 1e9;
+
+/// Bits of a [`ClientId`] that are its place in the table; those above tell later holders of a place
+/// from earlier ones.
+const SLOT_BITS: u32 = 12;
+
+fn slot(id: ClientId) -> usize {
+    (id.0 & ((1 << SLOT_BITS) - 1)) as usize
+}
+
+/// How a client is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// UDP, from this address and port.
+    Udp(SocketAddr),
+    /// A TCP connection from there.
+    Tcp(SocketAddr),
+    /// A connection of another transport, by name.
+    Link(String),
+    /// A peer of the rig, told without asking.
+    Peer(SocketAddr),
+}
+
+impl Way {
+    /// Whether what is sent may get lost or go to someone who never asked.
+    pub fn is_datagram(&self) -> bool {
+        matches!(self, Way::Udp(_) | Way::Peer(_))
+    }
+}
+
+/// What a packet counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// Subscribed to.
+    Subscribed,
+    /// An answer or an error.
+    Answer,
+}
+
+/// One client.
+pub struct Client {
+    /// How it is reached.
+    pub way: Way,
+    /// Other port of its host that answers go to.
+    pub port: Option<u16>,
+    /// What it subscribed to.
+    pub watch: Option<Box<Watch>>,
+    /// Where its log lines belong.
+    pub span: Span,
+    /// When the last packet came, in nanoseconds.
+    pub seen: u64,
+    /// Packets that came.
+    pub packets: u64,
+    /// Packets to it that were dropped.
+    pub dropped: u64,
+    /// It does not take what was sent so far: what it subscribed to waits.
+    pub congested: bool,
+    /// Pings that wait.
+    pub pings: usize,
+    unproven: u64,
+    tokens: f64,
+    filled: u64,
+}
+
+impl Client {
+    fn new(way: Way, now: u64) -> Client {
+        let span = match &way {
+            Way::Udp(at) => tracing::info_span!("client", udp = %at),
+            Way::Tcp(at) => tracing::info_span!("client", tcp = %at),
+            Way::Link(name) => tracing::info_span!("client", link = name),
+            Way::Peer(at) => tracing::info_span!("client", peer = %at),
+        };
+        let (tokens, filled) = (BURST, now);
+        Client {
+            way,
+            port: None,
+            watch: None,
+            span,
+            seen: now,
+            packets: 0,
+            dropped: 0,
+            congested: false,
+            pings: 0,
+            unproven: 0,
+            tokens,
+            filled,
+        }
+    }
+
+    /// Where its packets go, if it is reached by datagrams.
+    pub fn datagrams_to(&self) -> Option<SocketAddr> {
+        let (Way::Udp(mut at) | Way::Peer(mut at)) = self.way else { return None };
+        if let Some(port) = self.port {
+            at.set_port(port);
+        }
+        Some(at)
+    }
+
+    /// Whether it subscribes for a time, by datagrams.
+    pub fn is_leased(&self) -> bool {
+        matches!(self.way, Way::Udp(_)) && self.watch.as_ref().is_some_and(|w| !w.is_empty())
+    }
+
+    /// Whether anything may be sent to it as an answer now.
+    pub fn has_credit(&mut self, now: u64) -> bool {
+        self.fill(now);
+        self.tokens >= 1.0
+    }
+
+    /// Takes a packet's bytes off what may be sent; false where it may not.
+    pub fn take(&mut self, bytes: usize, sort: Sort, now: u64) -> bool {
+        if sort == Sort::Subscribed && self.congested {
+            return false;
+        }
+        let proven = self.packets > 1 || !matches!(self.way, Way::Udp(_));
+        if !proven && self.unproven + bytes as u64 > BEFORE_SECOND {
+            return false;
+        }
+        if sort == Sort::Answer {
+            self.fill(now);
+            if self.tokens < bytes as f64 {
+                return false;
+            }
+            self.tokens -= bytes as f64;
+        }
+        if !proven {
+            self.unproven += bytes as u64;
+        }
+        true
+    }
+
+    fn fill(&mut self, now: u64) {
+        let passed = now.saturating_sub(self.filled) as f64 / SECOND;
+        self.tokens = (self.tokens + passed * REFILL).min(BURST);
+        self.filled = now;
+    }
+}
+
+/// All clients.
+#[derive(Default)]
+pub struct Clients {
+    slots: Vec<(ClientId, Option<Client>)>,
+    free: Vec<usize>,
+    udp: HashMap<SocketAddr, ClientId>,
+    count: usize,
+}
+
+impl Clients {
+    /// Number of clients.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// A client.
+    pub fn get(&self, id: ClientId) -> Option<&Client> {
+        let (holder, client) = self.slots.get(slot(id))?;
+        client.as_ref().filter(|_| *holder == id)
+    }
+
+    /// A client, to change it.
+    pub fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        let (holder, client) = self.slots.get_mut(slot(id))?;
+        client.as_mut().filter(|_| *holder == id)
+    }
+
+    /// The client behind a UDP address.
+    pub fn by_address(&self, at: SocketAddr) -> Option<ClientId> {
+        self.udp.get(&at).copied()
+    }
+
+    /// All clients.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ClientId, &mut Client)> {
+        self.slots.iter_mut().filter_map(|(id, client)| Some((*id, client.as_mut()?)))
+    }
+
+    /// Adds a client; `None` where the table is full of clients that are in use.
+    pub fn add(&mut self, way: Way, now: u64) -> Option<ClientId> {
+        if self.count >= MOST {
+            let idle = self.idlest()?;
+            self.remove(idle);
+        }
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((ClientId(self.slots.len() as u32), None));
+            self.slots.len() - 1
+        });
+        let (id, holder) = &mut self.slots[place];
+        if let Way::Udp(at) | Way::Peer(at) = way {
+            self.udp.insert(at, *id);
+        }
+        *holder = Some(Client::new(way, now));
+        self.count += 1;
+        Some(*id)
+    }
+
+    /// Forgets a client.
+    pub fn remove(&mut self, id: ClientId) -> Option<Client> {
+        self.get(id)?;
+        let (holder, place) = &mut self.slots[slot(id)];
+        holder.0 = holder.0.wrapping_add(1 << SLOT_BITS);
+        let client = place.take()?;
+        self.free.push(slot(id));
+        self.count -= 1;
+        if let Way::Udp(at) | Way::Peer(at) = client.way {
+            self.udp.remove(&at);
+        }
+        Some(client)
+    }
+
+    /// Who was silent for longest among those that hold nothing here.
+    fn idlest(&mut self) -> Option<ClientId> {
+        let unused = |c: &Client| matches!(c.way, Way::Udp(_)) && c.watch.as_ref().is_none_or(|w| w.is_empty()) && c.pings == 0;
+        self.iter_mut().filter(|(_, c)| unused(c)).min_by_key(|(_, c)| c.seen).map(|(id, _)| id)
+    }
+}

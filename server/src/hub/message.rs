@@ -1,0 +1,156 @@
+//! A message: an address with an argument sets, one without asks, and some command.
+
+use super::mixer::Mixer;
+use super::view::View;
+use super::{Hub, watch};
+use headroom_protocol::address::Target;
+use headroom_protocol::intent::{self, ClientId, Intent, MAX_MATCHES, MAX_MESSAGES, Set};
+use headroom_protocol::osc::decode::{Message, Packet};
+use headroom_protocol::osc::encode::DATAGRAM;
+use headroom_protocol::osc::time::{self, Due};
+use std::time::Duration;
+
+impl<M: Mixer> Hub<M> {
+    /// One message; `/error` to its sender where it fails.
+    pub(super) fn message(&mut self, from: ClientId, message: &Message<'_>, now: u64) {
+        match intent::parse(message, &self.space) {
+            Ok(intent) => self.intent(from, message.address, intent, now),
+            Err(error) => self.error(from, &error.address, &error.reason, now),
+        }
+    }
+
+    /// What a client or a surface asks for; `/error` about `address` where it fails.
+    pub fn intent(&mut self, from: ClientId, address: &str, intent: Intent, now: u64) {
+        let done = match intent {
+            Intent::Set(set) => {
+                self.counters.sets += 1;
+                self.set(from, &set).map(|()| {
+                    if set.clamped {
+                        self.tell(from, set.target, now)
+                    }
+                })
+            }
+            Intent::Ask(target) => {
+                self.tell(from, target, now);
+                Ok(())
+            }
+            Intent::AskAll(targets) => self.count_reach(targets.len()).map(|()| self.tell_many(from, &targets, now)),
+            Intent::SetAll(sets) => self.count_reach(sets.len()).and_then(|()| self.set_many(from, &sets, now)),
+            command => self.command(from, command, now),
+        };
+        if let Err(reason) = done {
+            self.error(from, address, &reason, now);
+        }
+    }
+
+    /// A bundle: what is due takes effect as one, before anything else; the rest waits for its time.
+    pub(super) fn bundle(&mut self, from: ClientId, packet: &Packet<'_>, now: u64) {
+        if packet.message_count() > MAX_MESSAGES {
+            return self.error(from, "#bundle", "more than 4096 messages", now);
+        }
+        self.reach = 0;
+        let mut moment = None;
+        let mut late = false;
+        let mut later: Option<(u64, Duration, Vec<u8>)> = None;
+        for (tag, message) in packet.messages() {
+            if tag <= time::IMMEDIATE {
+                self.message(from, &message, now);
+                continue;
+            }
+            let ntp = moment.get_or_insert_with(|| (self.wall)()).ntp;
+            match time::due(tag, ntp) {
+                Due::In(wait) => {
+                    if later.as_ref().is_some_and(|l| l.0 != tag)
+                        && let Some((_, wait, messages)) = later.take()
+                    {
+                        self.wait(from, wait, messages, moment, now);
+                    }
+                    let (_, _, messages) = later.get_or_insert((tag, wait, Vec::new()));
+                    messages.extend((message.as_bytes().len() as u32).to_be_bytes());
+                    messages.extend(message.as_bytes());
+                }
+                Due::Now => self.message(from, &message, now),
+                Due::Late(_) => {
+                    late = true;
+                    self.message(from, &message, now);
+                }
+            }
+        }
+        if let Some((_, wait, messages)) = later {
+            self.wait(from, wait, messages, moment, now);
+        }
+        self.counters.late += u64::from(late);
+    }
+
+    /// Adds to what the patterns of this packet reached.
+    fn count_reach(&mut self, targets: usize) -> Result<(), String> {
+        self.reach += targets;
+        if self.reach > MAX_MATCHES { Err(format!("patterns reach more than {MAX_MATCHES} addresses")) } else { Ok(()) }
+    }
+
+    fn set(&mut self, from: ClientId, set: &Set) -> Result<(), String> {
+        let param = set.target.param;
+        if self.space.decl(param).structural && *self.mixer.desk().get(param) != set.value {
+            self.mixer.allows(param, &set.value)?;
+        }
+        self.store(param, &set.value, Some(from));
+        Ok(())
+    }
+
+    /// What can be set is set; one error says what could not.
+    fn set_many(&mut self, from: ClientId, sets: &[Set], now: u64) -> Result<(), String> {
+        self.counters.sets += sets.len() as u64;
+        let mut refused = None;
+        for set in sets {
+            if let Err(reason) = self.set(from, set) {
+                refused.get_or_insert_with(|| format!("{}: {reason}", self.space.canonical_of(set.target)));
+            }
+        }
+        let limited: Vec<Target> = sets.iter().filter(|s| s.clamped).map(|s| s.target).collect();
+        self.tell_many(from, &limited, now);
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Answers with the present value of one address.
+    fn tell(&mut self, to: ClientId, target: Target, now: u64) {
+        let Hub { mixer, space, board, out, .. } = self;
+        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), frame: mixer.frame_now() };
+        let begun = out.message(&view.address(target), view.told(target).into_iter().flatten());
+        self.answer(to, begun, now);
+    }
+
+    /// Present values as bundles that fit a datagram, as far as the client may be sent them.
+    fn tell_many(&mut self, to: ClientId, targets: &[Target], now: u64) {
+        let mut rest = targets;
+        while !rest.is_empty() {
+            if !self.clients.get_mut(to).is_some_and(|c| c.has_credit(now)) {
+                self.counters.dropped += 1;
+                return;
+            }
+            let Hub { mixer, space, board, out, .. } = self;
+            let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), frame: mixer.frame_now() };
+            let begun = out.bundle();
+            while let Some((target, behind)) = rest.split_first()
+                && out.element(begun, DATAGRAM, &view.address(*target), view.told(*target).into_iter().flatten())
+            {
+                rest = behind;
+            }
+            if !self.answer(to, begun, now) {
+                return;
+            }
+        }
+    }
+
+    /// Gives a client's watch to `change`, a new one where it has none.
+    pub(super) fn with_watch<R>(&mut self, id: ClientId, change: impl FnOnce(&mut watch::Watch, &Hub<M>) -> R) -> Option<R> {
+        let mut watch = self.clients.get_mut(id)?.watch.take().unwrap_or_default();
+        let result = change(&mut watch, self);
+        let is_watching = !watch.is_empty();
+        self.clients.get_mut(id)?.watch = Some(watch);
+        self.watching.retain(|w| *w != id);
+        if is_watching {
+            self.watching.push(id);
+        }
+        Some(result)
+    }
+}

@@ -1,0 +1,71 @@
+//! `/status`: how the server stands, as names and values in one message.
+
+use super::Hub;
+use super::mixer::Mixer;
+use headroom_protocol::intent::ClientId;
+use headroom_protocol::osc::encode::Arg;
+
+/// Bytes of missing ports that are named.
+const NAMED: usize = 400;
+
+/// What happened since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Packets of clients.
+    pub packets: u64,
+    /// Packets that were no OSC.
+    pub malformed: u64,
+    /// Packets and connections from where nobody is served, or for which there was no room.
+    pub refused: u64,
+    /// Answers that a client may not have had.
+    pub dropped: u64,
+    /// Packets that the kernel dropped before they could be read.
+    pub kernel_dropped: u64,
+    /// Packets that could not be sent.
+    pub unsent: u64,
+    /// Sets.
+    pub sets: u64,
+    /// Changes that a later one of the same round made needless.
+    pub coalesced: u64,
+    /// Errors told.
+    pub errors: u64,
+    /// Bundles that came after their time.
+    pub late: u64,
+}
+
+impl<M: Mixer> Hub<M> {
+    /// Names and values, in turn.
+    pub(super) fn status(&mut self, from: ClientId, now: u64) {
+        let backend = self.mixer.status();
+        let missing: Vec<String> = backend.missing().map(|(port, pattern)| format!("{port}: {pattern}")).collect();
+        let mut missing = missing.join(", ");
+        missing.truncate(missing.floor_char_boundary(NAMED));
+        let whole = |n: u64| Arg::Int(n.min(i32::MAX as u64) as i32);
+        let c = self.counters;
+        let words = [
+            ("backend", Arg::from(backend.backend)),
+            ("running", Arg::Int(backend.running.into())),
+            ("rate", Arg::Int(backend.format.rate as i32)),
+            ("period", Arg::Int(backend.format.period as i32)),
+            ("xruns", whole(self.mixer.xruns())),
+            ("outages", whole(backend.outages)),
+            ("missing", Arg::from(missing)),
+            ("clients", whole(self.clients.count() as u64)),
+            ("subscribers", whole(self.watching.len() as u64)),
+            ("revision", Arg::Int(self.revision)),
+            ("queue", whole(self.mixer.queue_depth() as u64)),
+            ("waiting", whole(self.timed.len() as u64)),
+            ("late", whole(c.late + self.mixer.late())),
+            ("packets", whole(c.packets)),
+            ("malformed", whole(c.malformed)),
+            ("refused", whole(c.refused)),
+            ("dropped", whole(c.dropped)),
+            ("kernel-dropped", whole(c.kernel_dropped)),
+            ("unsent", whole(c.unsent)),
+            ("sets", whole(c.sets)),
+            ("coalesced", whole(c.coalesced)),
+            ("errors", whole(c.errors)),
+        ];
+        self.reply(from, "/status", words.into_iter().flat_map(|(name, value)| [Arg::from(name), value]), now);
+    }
+}

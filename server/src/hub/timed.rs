@@ -1,0 +1,225 @@
+//! Bundles with a time to come.
+//!
+//! A bundle waits as it arrived. A little before it is due (see [`lead`]) its sets are *handed* to the
+//! engine for their exact frame, while the desk goes on holding the present values. When the frame has
+//! passed the bundle is run like any other: values, answers and echoes change then, and the desk sends
+//! the engine what it already has. A plain set in between wins over the bundle's set of the same
+//! parameter, and everything that was handed is worked out anew with it.
+
+use super::mixer::Mixer;
+use super::{Hub, Moment};
+use headroom_dsp::param::Value;
+use headroom_dsp::tree::{Owner, ParamId};
+use headroom_protocol::intent::{self, ClientId, Intent, Set};
+use headroom_protocol::osc::decode::{self, Packet};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Bundles that wait at most.
+const MOST: usize = 4_096;
+/// Bytes of them at most.
+const MOST_BYTES: usize = 16 << 20;
+/// Farthest time to come.
+const FARTHEST: Duration = Duration::from_secs(60);
+/// Bundles that the engine has ahead of their time at most; more than these run when they are due.
+const HANDED: usize = 64;
+/// Time between two looks at what was handed, while plain sets come in, in nanoseconds.
+const AGAIN: u64 = 5_000_000;
+/// What the hub's thread may be late, in nanoseconds.
+const SLACK: u64 = 15_000_000;
+/// Time after the frame at which the hub's values follow, beyond a period, in nanoseconds.
+const BEHIND: u64 = 3_000_000;
+
+/// All that waits.
+#[derive(Default)]
+pub(super) struct Timed {
+    /// By the time they are due, then by their order of arrival.
+    waiting: BTreeMap<(u64, u64), Waiting>,
+    bytes: usize,
+    count: u64,
+    /// Handed to the engine, by the order in which they are due.
+    handed: Vec<Handed>,
+    /// A plain set concerned what was handed.
+    stale: bool,
+    renewed: u64,
+    running: bool,
+}
+
+struct Waiting {
+    from: ClientId,
+    /// Messages with their size in front.
+    messages: Vec<u8>,
+    is_handed: bool,
+}
+
+struct Handed {
+    key: (u64, u64),
+    frame: u64,
+    sets: Vec<(ParamId, Value)>,
+    /// Parameters that a plain set has taken over.
+    superseded: Vec<ParamId>,
+}
+
+impl Timed {
+    /// Bundles that wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether a set may concern what the engine has ahead of its time.
+    #[inline]
+    pub fn is_handed(&self) -> bool {
+        !self.handed.is_empty() && !self.running
+    }
+
+    /// After a reload nothing handed means anything.
+    pub fn forget_handed(&mut self) {
+        self.handed.clear();
+        self.stale = false;
+        self.waiting.values_mut().for_each(|w| w.is_handed = false);
+    }
+}
+
+impl<M: Mixer> Hub<M> {
+    /// Takes messages that fall due after `wait`.
+    pub(super) fn wait(&mut self, from: ClientId, wait: Duration, messages: Vec<u8>, moment: Option<Moment>, now: u64) {
+        if wait > FARTHEST {
+            return self.error(from, "#bundle", "more than 60 s ahead", now);
+        }
+        let timed = &mut self.timed;
+        if timed.waiting.len() >= MOST || timed.bytes + messages.len() > MOST_BYTES {
+            return self.error(from, "#bundle", "4096 bundles are waiting", now);
+        }
+        timed.bytes += messages.len();
+        timed.count += 1;
+        let due = moment.map_or(now, |m| m.nanos) + wait.as_nanos() as u64;
+        timed.waiting.insert((due, timed.count), Waiting { from, messages, is_handed: false });
+    }
+
+    /// When the first bundle is run; turns are dense enough for handing over.
+    pub(super) fn timed_due(&self) -> Option<u64> {
+        let (key, waiting) = self.timed.waiting.first_key_value()?;
+        Some(key.0 + if waiting.is_handed { self.period() + BEHIND } else { 0 })
+    }
+
+    fn period(&self) -> u64 {
+        let format = self.mixer.format();
+        u64::from(format.period) * 1_000_000_000 / u64::from(format.rate.max(1))
+    }
+
+    /// Hands over what is due soon, and again what a plain set has changed.
+    pub(super) fn prepare(&mut self, now: u64) {
+        if self.timed.waiting.is_empty() {
+            return;
+        }
+        let until = now + 2 * self.period() + SLACK;
+        let soon: Vec<(u64, u64)> =
+            self.timed.waiting.range(..=(until, u64::MAX)).filter(|(_, w)| !w.is_handed).map(|(key, _)| *key).collect();
+        for key in soon {
+            let frame = self.mixer.frame_at(key.0);
+            if self.timed.handed.len() >= HANDED {
+                break;
+            }
+            if frame <= self.mixer.frame_now() {
+                continue;
+            }
+            let Some(waiting) = self.timed.waiting.get_mut(&key) else { continue };
+            waiting.is_handed = true;
+            let messages = std::mem::take(&mut waiting.messages);
+            let sets = self.sets_of(&messages);
+            if let Some(waiting) = self.timed.waiting.get_mut(&key) {
+                waiting.messages = messages;
+            }
+            self.timed.handed.push(Handed { key, frame, sets, superseded: Vec::new() });
+            // One that is due before others that are with the engine changes what those mean.
+            self.timed.handed.sort_by_key(|h| h.key);
+            let from = self.timed.handed.iter().position(|h| h.key == key).unwrap_or(0);
+            self.project(from);
+        }
+        if self.timed.stale && now >= self.timed.renewed + AGAIN {
+            self.timed.renewed = now;
+            self.timed.stale = false;
+            self.project(0);
+        }
+    }
+
+    /// Sends what was handed, from the `from`th on; each on top of those before it.
+    fn project(&mut self, from: usize) {
+        let mut ahead = Vec::new();
+        for (at, handed) in self.timed.handed.iter().enumerate() {
+            ahead.extend(handed.sets.iter().cloned());
+            if at >= from && !ahead.is_empty() {
+                self.mixer.project(handed.frame, &ahead);
+            }
+        }
+    }
+
+    /// The sets among some messages that can be prepared.
+    fn sets_of(&self, messages: &[u8]) -> Vec<(ParamId, Value)> {
+        let mut sets = Vec::new();
+        each(messages, |message| {
+            let mut add = |set: Set| {
+                if !self.space.decl(set.target.param).structural {
+                    sets.push((set.target.param, set.value));
+                }
+            };
+            match intent::parse(message, &self.space) {
+                Ok(Intent::Set(set)) => add(set),
+                Ok(Intent::SetAll(all)) => all.into_iter().for_each(add),
+                _ => {}
+            }
+        });
+        sets
+    }
+
+    /// A plain set of a parameter while bundles are with the engine.
+    pub(super) fn supersede(&mut self, param: ParamId, value: &Value) {
+        let tree = self.mixer.desk().tree();
+        let owner = tree.entry(param).owner;
+        // A group's parameter concerns all its members.
+        let wide = !matches!(owner, Owner::Strip(_));
+        for handed in &mut self.timed.handed {
+            for set in &mut handed.sets {
+                if set.0 == param {
+                    // Told again at that frame, so that what was sent before has no effect.
+                    set.1 = value.clone();
+                    self.timed.stale = true;
+                    if !handed.superseded.contains(&param) {
+                        handed.superseded.push(param);
+                    }
+                }
+                self.timed.stale |= wide || tree.entry(set.0).owner == owner;
+            }
+        }
+    }
+
+    /// Runs what is due.
+    pub(super) fn run_due(&mut self, now: u64) {
+        while self.timed_due().is_some_and(|due| due <= now) {
+            let Some((key, waiting)) = self.timed.waiting.pop_first() else { return };
+            self.timed.bytes -= waiting.messages.len();
+            let handed = self.timed.handed.iter().position(|h| h.key == key).map(|at| self.timed.handed.remove(at));
+            let superseded = handed.map_or_else(Vec::new, |h| h.superseded);
+            self.timed.running = true;
+            self.reach = 0;
+            each(&waiting.messages, |message| {
+                let target = self.space.target(message.address);
+                if message.args.is_empty() || !target.is_some_and(|t| superseded.contains(&t.param)) {
+                    self.message(waiting.from, message, now);
+                }
+            });
+            self.timed.running = false;
+        }
+    }
+}
+
+/// Calls `with` for every message of a size-prefixed run.
+fn each(mut messages: &[u8], mut with: impl FnMut(&decode::Message<'_>)) {
+    while let Some((size, rest)) = messages.split_first_chunk() {
+        let Some((message, behind)) = rest.split_at_checked(u32::from_be_bytes(*size) as usize) else { return };
+        if let Ok(Packet::Message(message)) = decode::packet(message) {
+            with(&message);
+        }
+        messages = behind;
+    }
+}

@@ -1,0 +1,70 @@
+//! What addresses tell now.
+
+use super::meters::{Board, Gauge, Sides, faults};
+use headroom_dsp::desk::Desk;
+use headroom_dsp::meter::Meters;
+use headroom_dsp::param::{Access, Value};
+use headroom_dsp::tree::{Owner, ParamId};
+use headroom_protocol::address::{AddressSpace, Target};
+use headroom_protocol::coerce;
+use headroom_protocol::osc::encode::Arg;
+use std::borrow::Cow;
+
+/// One look at everything that can be asked.
+pub(super) struct View<'a> {
+    pub space: &'a AddressSpace,
+    pub desk: &'a Desk,
+    pub board: &'a Board,
+    pub meters: &'a Meters,
+    /// The engine's frame: something on its way is told where it is.
+    pub frame: u64,
+}
+
+/// The arguments of an answer.
+pub(super) type Told = [Option<Arg>; 2];
+
+impl View<'_> {
+    /// The address that answers carry.
+    pub fn address(&self, target: Target) -> Cow<'_, str> {
+        match target.norm {
+            false => Cow::Borrowed(self.space.canonical(target.param)),
+            true => Cow::Owned(self.space.canonical_of(target)),
+        }
+    }
+
+    /// The present value as arguments.
+    pub fn told(&self, target: Target) -> Told {
+        if let Some(gauge) = self.board.gauge(target.param) {
+            return self.meter(target, gauge, self.board.recent(gauge));
+        }
+        let (decl, value) = (self.space.decl(target.param), self.value(target.param));
+        [Some(if target.norm { coerce::answer_norm(decl, &value) } else { coerce::answer(decl, &value) }), None]
+    }
+
+    /// The arguments of a meter with these cells.
+    pub fn meter(&self, target: Target, gauge: Gauge, raw: Sides) -> Told {
+        let decl = self.space.decl(target.param);
+        let one = |side: usize| {
+            let told = gauge.told(raw[side]);
+            let travel = || decl.to_norm(&Value::Float(f64::from(told))) as f32;
+            Arg::Float(if target.norm { travel() } else { told })
+        };
+        [Some(one(0)), (gauge.sides() > 1).then(|| one(1))]
+    }
+
+    /// The present value of a parameter that is no meter.
+    pub fn value(&self, id: ParamId) -> Value {
+        let entry = self.desk.tree().entry(id);
+        match (entry.decl.access, entry.owner) {
+            (Access::Read, Owner::Strip(s)) if entry.path == "fault" => Value::Int(i64::from(faults(self.meters, s))),
+            (Access::Read, Owner::Strip(s)) if entry.path == "latency" => Value::Int(self.desk.plan().latencies.own(s) as i64),
+            _ => self.desk.present(id, self.frame),
+        }
+    }
+
+    /// All read-only figures.
+    pub fn figures(&self) -> Vec<(ParamId, Value)> {
+        let figures = self.space.params().filter(|id| self.space.decl(*id).access == Access::Read);
+        figures.map(|id| (id, self.value(id))).collect()
+    }
+}

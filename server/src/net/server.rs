@@ -1,0 +1,434 @@
+//! The loop that drives the hub.
+
+use super::Sockets;
+use super::tcp::{Connection, Fate};
+use super::udp::{self, Batch};
+use crate::backend::realtime::monotonic_nanos;
+use crate::hub::client::Way;
+use crate::hub::mixer::Mixer;
+use crate::hub::{Hub, peers};
+use crate::rig::settings::Peer;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use headroom_protocol::intent::ClientId;
+use mio::event::Source;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+const COMMON: Token = Token(0);
+const LISTENER: Token = Token(1);
+const MAIL: Token = Token(2);
+/// Token of the first connection or socket of a client.
+const FIRST: usize = 3;
+
+/// Connections at a time.
+const CONNECTIONS: usize = 256;
+/// Clients with a socket of their own at a time.
+const OWN_SOCKETS: usize = 256;
+/// Silence after which a client without a lease loses its own socket, in nanoseconds.
+const SILENT: u64 = 10_000_000_000;
+/// Time between two looks at who has a lease, in nanoseconds.
+const SWEEP: u64 = 100_000_000;
+/// Packets of the common socket after which nothing that arrived before a client had its own is left there.
+const BEHIND: usize = 65_536;
+
+/// A connection of another transport, such as a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkId(u64);
+
+/// Work for the hub's thread: what something else needs of it.
+pub type Errand<M> = Box<dyn FnOnce(&mut Hub<M>) + Send>;
+
+/// Where a link's packets go; called on the hub's thread, and not to wait there.
+pub type Deliver = Box<dyn FnMut(&[u8]) + Send>;
+
+/// All that can wake the hub, other than its sockets and the clock.
+pub enum Event<M> {
+    /// A connection of another transport began.
+    Opened {
+        /// Number of the link.
+        link: LinkId,
+        /// Name for the log.
+        name: String,
+        /// Takes what is sent to it.
+        deliver: Deliver,
+    },
+    /// It brought a packet.
+    Packet(LinkId, Vec<u8>),
+    /// It ended.
+    Closed(LinkId),
+    /// The rig's peers have addresses.
+    Peers(Vec<(SocketAddr, Peer)>),
+    /// Something to be done between two rounds.
+    Errand(Errand<M>),
+    /// The server is to end.
+    Stop,
+}
+
+/// Brings events to the hub from any thread.
+pub struct Mail<M> {
+    send: Sender<Event<M>>,
+    waker: Arc<Waker>,
+    links: Arc<AtomicU64>,
+}
+
+impl<M> Clone for Mail<M> {
+    fn clone(&self) -> Self {
+        Mail { send: self.send.clone(), waker: self.waker.clone(), links: self.links.clone() }
+    }
+}
+
+impl<M> Mail<M> {
+    /// Sends an event; it is lost where the server has ended.
+    pub fn send(&self, event: Event<M>) {
+        if self.send.send(event).is_ok() {
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Begins a connection of another transport.
+    pub fn open(&self, name: String, deliver: Deliver) -> LinkId {
+        let link = LinkId(self.links.fetch_add(1, Ordering::Relaxed));
+        self.send(Event::Opened { link, name, deliver });
+        link
+    }
+}
+
+/// Whatever has a token.
+enum End {
+    Own { socket: UdpSocket, client: SocketAddr, dropped: u32, held: bool },
+    Stream(Connection),
+}
+
+/// The hub with its sockets.
+pub struct Server<M> {
+    hub: Hub<M>,
+    poll: Poll,
+    common: UdpSocket,
+    at: SocketAddr,
+    dropped: u32,
+    /// Packets of the common socket until what is held is let go.
+    behind: usize,
+    listener: mio::net::TcpListener,
+    mail: Receiver<Event<M>>,
+    to_mail: Mail<M>,
+    ends: Vec<Option<End>>,
+    by_client: HashMap<ClientId, usize>,
+    by_address: HashMap<SocketAddr, usize>,
+    links: HashMap<LinkId, ClientId>,
+    deliver: HashMap<ClientId, Deliver>,
+    ready: VecDeque<Token>,
+    batch: Batch,
+    buffer: Vec<u8>,
+    next_sweep: u64,
+}
+
+impl<M: Mixer + 'static> Server<M> {
+    /// A server on sockets that were bound before; [`Server::run`] serves.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(hub: Hub<M>, sockets: Sockets) -> io::Result<(Server<M>, Mail<M>)> {
+        let poll = Poll::new()?;
+        let (send, mail) = unbounded();
+        let waker = Arc::new(Waker::new(poll.registry(), MAIL)?);
+        let to_mail = Mail { send, waker, links: Arc::default() };
+        let at = sockets.local_addr()?;
+        register(poll.registry(), &sockets.udp, COMMON)?;
+        sockets.tcp.set_nonblocking(true)?;
+        let mut listener = mio::net::TcpListener::from_std(sockets.tcp);
+        listener.register(poll.registry(), LISTENER, Interest::READABLE)?;
+        let server = Server {
+            hub,
+            poll,
+            common: sockets.udp,
+            at,
+            dropped: 0,
+            behind: 0,
+            listener,
+            mail,
+            to_mail: to_mail.clone(),
+            ends: Vec::new(),
+            by_client: HashMap::new(),
+            by_address: HashMap::new(),
+            links: HashMap::new(),
+            deliver: HashMap::new(),
+            ready: VecDeque::new(),
+            batch: Batch::new(),
+            buffer: Vec::new(),
+            next_sweep: 0,
+        };
+        Ok((server, to_mail))
+    }
+
+    /// Serves until [`Event::Stop`], then gives the hub back.
+    ///
+    /// # Errors
+    /// Where the system cannot wait for the sockets any more.
+    pub fn run(mut self) -> io::Result<Hub<M>> {
+        let mut events = Events::with_capacity(256);
+        loop {
+            let now = monotonic_nanos();
+            let wait = if self.ready.is_empty() { self.hub.wake_at(now).saturating_sub(now) } else { 0 };
+            match self.poll.poll(&mut events, Some(Duration::from_nanos(wait))) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            for event in &events {
+                if !self.ready.contains(&event.token()) {
+                    self.ready.push_back(event.token());
+                }
+            }
+            for _ in 0..self.ready.len() {
+                let Some(token) = self.ready.pop_front() else { break };
+                let now = monotonic_nanos();
+                let more = match token {
+                    COMMON => self.read_common(now),
+                    LISTENER => self.accept(now),
+                    MAIL => match self.read_mail(now) {
+                        true => false,
+                        false => return Ok(self.hub),
+                    },
+                    Token(other) => self.serve_end(other - FIRST, now),
+                };
+                if more {
+                    self.ready.push_back(token);
+                }
+                self.send();
+            }
+            let now = monotonic_nanos();
+            self.hub.turn(now);
+            self.send();
+            if now >= self.next_sweep {
+                self.next_sweep = now + SWEEP;
+                self.sweep(now);
+            }
+        }
+    }
+
+    /// One turn of the common socket; whether there may be more.
+    fn read_common(&mut self, now: u64) -> bool {
+        let (count, more) = match self.batch.receive(&self.common) {
+            Ok(count) => (count, !Batch::was_last(count)),
+            Err(error) => (0, error.kind() != io::ErrorKind::WouldBlock),
+        };
+        for i in 0..count {
+            let Some((from, bytes)) = self.batch.datagram(i) else { continue };
+            if let Some(client) = self.hub.admit(from, now) {
+                self.hub.packet(client, bytes, now);
+            }
+        }
+        if let Some(dropped) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
+            self.hub.counters().kernel_dropped += u64::from(dropped.wrapping_sub(self.dropped));
+            self.dropped = dropped;
+        }
+        self.behind = if more { self.behind.saturating_sub(count) } else { 0 };
+        more
+    }
+
+    fn serve_end(&mut self, at: usize, now: u64) -> bool {
+        match self.ends.get_mut(at) {
+            Some(Some(End::Own { socket, client, dropped, held })) => {
+                // What this client sent before it had a socket of its own comes first.
+                *held &= self.behind > 0;
+                if *held {
+                    return true;
+                }
+                let (count, more) = match self.batch.receive(socket) {
+                    Ok(count) => (count, !Batch::was_last(count)),
+                    Err(error) => (0, error.kind() != io::ErrorKind::WouldBlock),
+                };
+                if let Some(known) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
+                    self.hub.counters().kernel_dropped += u64::from(known.wrapping_sub(*dropped));
+                    *dropped = known;
+                }
+                let client = *client;
+                for i in 0..count {
+                    let Some((_, bytes)) = self.batch.datagram(i) else { continue };
+                    if let Some(client) = self.hub.admit(client, now) {
+                        self.hub.packet(client, bytes, now);
+                    }
+                }
+                more
+            }
+            Some(Some(End::Stream(connection))) => {
+                let mut fate = connection.write();
+                if fate != Fate::Over {
+                    fate = connection.read(&mut self.hub, &mut self.buffer, now);
+                }
+                self.hub.set_congested(connection.client, connection.is_congested());
+                if fate == Fate::Over {
+                    self.send();
+                    self.end(at);
+                }
+                fate == Fate::More
+            }
+            _ => false,
+        }
+    }
+
+    fn accept(&mut self, now: u64) -> bool {
+        let (stream, from) = match self.listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => return error.kind() == io::ErrorKind::Interrupted,
+        };
+        let connections = self.ends.iter().flatten().filter(|e| matches!(e, End::Stream(_))).count();
+        if connections >= CONNECTIONS {
+            self.hub.counters().refused += 1;
+            return true;
+        }
+        // Outside of what is served the connection is closed without a word.
+        let Some(client) = self.hub.open(Way::Tcp(from), now) else { return true };
+        let at = self.place();
+        let mut connection = Connection::new(stream, client);
+        let registry = self.poll.registry();
+        if connection.stream.register(registry, Token(at + FIRST), Interest::READABLE | Interest::WRITABLE).is_err() {
+            self.hub.close(client);
+            return true;
+        }
+        self.ends[at] = Some(End::Stream(connection));
+        self.by_client.insert(client, at);
+        true
+    }
+
+    /// False where the server is to end.
+    fn read_mail(&mut self, now: u64) -> bool {
+        while let Ok(event) = self.mail.try_recv() {
+            match event {
+                Event::Opened { link, name, deliver } => {
+                    if let Some(client) = self.hub.open(Way::Link(name), now) {
+                        self.links.insert(link, client);
+                        self.deliver.insert(client, deliver);
+                    }
+                }
+                Event::Packet(link, bytes) => {
+                    if let Some(client) = self.links.get(&link) {
+                        self.hub.packet(*client, &bytes, now);
+                    }
+                }
+                Event::Closed(link) => {
+                    if let Some(client) = self.links.remove(&link) {
+                        self.deliver.remove(&client);
+                        self.hub.close(client);
+                    }
+                }
+                Event::Peers(peers) => self.hub.set_peers(&peers, now),
+                Event::Errand(errand) => errand(&mut self.hub),
+                Event::Stop => return false,
+            }
+        }
+        true
+    }
+
+    /// Sends what the hub has for its clients.
+    fn send(&mut self) {
+        if self.hub.outbox().is_empty() {
+            return;
+        }
+        let mut out = std::mem::take(self.hub.outbox());
+        let mut unsent = 0;
+        out.drain(|to, packet| {
+            let Some(client) = self.hub.client(to) else { return };
+            let own = self.by_client.get(&to).and_then(|at| self.ends[*at].as_mut());
+            let sent = match (own, client.datagrams_to()) {
+                (Some(End::Stream(connection)), _) => {
+                    connection.push(packet);
+                    true
+                }
+                (Some(End::Own { socket, client: at, .. }), Some(there)) if *at == there => socket.send(packet).is_ok(),
+                (_, Some(there)) => self.common.send_to(packet, there).is_ok(),
+                _ => match self.deliver.get_mut(&to) {
+                    Some(deliver) => {
+                        deliver(packet);
+                        true
+                    }
+                    None => false,
+                },
+            };
+            unsent += u64::from(!sent);
+        });
+        *self.hub.outbox() = out;
+        self.hub.counters().unsent += unsent;
+        for at in 0..self.ends.len() {
+            let Some(Some(End::Stream(connection))) = self.ends.get_mut(at) else { continue };
+            let fate = connection.write();
+            self.hub.set_congested(connection.client, connection.is_congested());
+            if fate == Fate::Over {
+                self.end(at);
+            }
+        }
+    }
+
+    /// Gives leased clients a socket of their own, takes it from those that are gone, and has the
+    /// addresses of new peers found.
+    fn sweep(&mut self, now: u64) {
+        if let Some(peers) = self.hub.take_new_peers() {
+            let mail = self.to_mail.clone();
+            let find = move || mail.send(Event::Peers(peers::resolve(&peers)));
+            if let Err(error) = std::thread::Builder::new().name("headroom-peers".into()).spawn(find) {
+                tracing::warn!(%error, "the rig's peers are told nothing");
+            }
+        }
+        for (client, at) in self.hub.leased() {
+            if !self.by_address.contains_key(&at) && self.by_address.len() < OWN_SOCKETS {
+                self.give_own(client, at);
+            }
+        }
+        for at in 0..self.ends.len() {
+            let Some(End::Own { client, .. }) = &self.ends[at] else { continue };
+            let in_use = self.hub.admit(*client, now).and_then(|id| self.hub.client(id));
+            let in_use = in_use.is_some_and(|c| c.is_leased() || c.seen + SILENT > now);
+            if !in_use && !self.serve_end(at, now) {
+                self.end(at);
+            }
+        }
+    }
+
+    fn give_own(&mut self, client: ClientId, address: SocketAddr) {
+        let socket = match udp::connected(self.at, address) {
+            Ok(socket) => socket,
+            Err(error) => return tracing::debug!(%address, %error, "no socket of its own"),
+        };
+        let at = self.place();
+        if register(self.poll.registry(), &socket, Token(at + FIRST)).is_err() {
+            return;
+        }
+        self.behind = BEHIND;
+        if !self.ready.contains(&COMMON) {
+            self.ready.push_back(COMMON);
+        }
+        self.ends[at] = Some(End::Own { socket, client: address, dropped: 0, held: true });
+        self.by_client.insert(client, at);
+        self.by_address.insert(address, at);
+    }
+
+    fn place(&mut self) -> usize {
+        self.ends.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.ends.push(None);
+            self.ends.len() - 1
+        })
+    }
+
+    fn end(&mut self, at: usize) {
+        self.ready.retain(|t| *t != Token(at + FIRST));
+        self.by_client.retain(|_, a| *a != at);
+        match self.ends[at].take() {
+            Some(End::Stream(connection)) => self.hub.close(connection.client),
+            Some(End::Own { client, .. }) => {
+                self.by_address.remove(&client);
+            }
+            None => {}
+        }
+    }
+}
+
+fn register(registry: &Registry, socket: &UdpSocket, token: Token) -> io::Result<()> {
+    SourceFd(&socket.as_raw_fd()).register(registry, token, Interest::READABLE)
+}

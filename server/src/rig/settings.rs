@@ -1,0 +1,246 @@
+//! What a rig says beyond the graph: audio, network, roles, surfaces.
+
+mod read;
+
+pub use read::read;
+
+use super::node::Table;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// Who drives the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// JACK where a server answers, else the built-in clock.
+    #[default]
+    Auto,
+    /// JACK.
+    Jack,
+    /// The built-in clock.
+    Internal,
+}
+
+impl Backend {
+    /// Its words, as in the rig and on the command line.
+    pub const NAMES: &'static [&'static str] = &["auto", "jack", "internal"];
+
+    /// The backend of this word.
+    pub fn named(name: &str) -> Option<Backend> {
+        match name {
+            "auto" => Some(Backend::Auto),
+            "jack" => Some(Backend::Jack),
+            "internal" => Some(Backend::Internal),
+            _ => None,
+        }
+    }
+}
+
+/// `[audio]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioConfig {
+    /// Who drives the engine.
+    pub backend: Backend,
+    /// Rate in Hz of the built-in clock and of `render`.
+    pub rate: u32,
+    /// Frames a period of the built-in clock and of `render`.
+    pub period: usize,
+    /// Name of the JACK client.
+    pub client: String,
+    /// A muted strip leaves its `pre` sends alone.
+    pub mute_post_only: bool,
+    /// Seed of dither and modulation.
+    pub seed: u64,
+}
+
+impl Default for AudioConfig {
+    fn default() -> Self {
+        AudioConfig { backend: Backend::Auto, rate: 48000, period: 64, client: "headroom".into(), mute_post_only: false, seed: 0 }
+    }
+}
+
+/// A network that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Net {
+    /// Address; bits past the prefix do not count.
+    pub addr: IpAddr,
+    /// Bits that must agree.
+    pub prefix: u8,
+}
+
+impl Net {
+    /// Reads `192.168.1.0/24`, `10/8`, `fe80::/10` or one address.
+    pub fn parse(text: &str) -> Option<Net> {
+        let (addr, prefix) = match text.split_once('/') {
+            Some((addr, prefix)) => (addr, Some(prefix.parse::<u8>().ok()?)),
+            None => (text, None),
+        };
+        let addr = addr.parse::<IpAddr>().ok().or_else(|| {
+            // Trailing zeros may be left out where a prefix tells the size.
+            let parts = addr.split('.').count();
+            (prefix.is_some() && parts < 4).then(|| format!("{addr}{}", ".0".repeat(4 - parts)).parse().ok())?
+        })?;
+        let most = if addr.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(most);
+        (prefix <= most).then_some(Net { addr, prefix })
+    }
+
+    /// Whether an address lies in it. An IPv4 address written as IPv6 counts as IPv4.
+    pub fn contains(&self, addr: IpAddr) -> bool {
+        let bits = |a: IpAddr| match a {
+            IpAddr::V4(a) => u128::from(a.to_bits()) << 96,
+            IpAddr::V6(a) => a.to_bits(),
+        };
+        let addr = addr.to_canonical();
+        let mask = if self.prefix == 0 { 0 } else { u128::MAX << (128 - u32::from(self.prefix)) };
+        self.addr.is_ipv4() == addr.is_ipv4() && (bits(self.addr) ^ bits(addr)) & mask == 0
+    }
+}
+
+/// Networks served where the rig does not say: loopback and private ones.
+pub const PRIVATE: &[&str] =
+    &["127.0.0.0/8", "::1/128", "10/8", "172.16/12", "192.168/16", "169.254/16", "100.64/10", "fc00::/7", "fe80::/10"];
+
+/// Someone who is told changes unasked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peer {
+    /// `host:port`.
+    pub addr: String,
+    /// Patterns; all changes but meters where empty.
+    pub subscribe: Vec<String>,
+    /// Meters at this rate in Hz; `None` for none.
+    pub meters: Option<f64>,
+    /// Name of its role.
+    pub role: Option<String>,
+}
+
+/// `[osc]`.
+#[derive(Clone, Debug)]
+pub struct OscConfig {
+    /// UDP and TCP address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Who is told changes unasked.
+    pub peers: Vec<Peer>,
+    /// Networks that are served.
+    pub allow: Vec<Net>,
+    /// Announced by mDNS.
+    pub discover: bool,
+    /// `[[osc.map]]`, as they stand.
+    pub maps: Vec<Table>,
+}
+
+impl Default for OscConfig {
+    fn default() -> Self {
+        OscConfig {
+            listen: SocketAddr::from(([0, 0, 0, 0], 9000)),
+            peers: Vec::new(),
+            allow: PRIVATE.iter().filter_map(|n| Net::parse(n)).collect(),
+            discover: true,
+            maps: Vec::new(),
+        }
+    }
+}
+
+/// `[x32]` or `[xair]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DialectConfig {
+    /// UDP address.
+    pub listen: SocketAddr,
+    /// Name of the role of its clients.
+    pub role: Option<String>,
+}
+
+/// How a role's token is held.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Token {
+    /// SHA-256 of the token, 64 lower-case hex digits.
+    Sha256(String),
+    /// A file whose first line is the token.
+    File(PathBuf),
+    /// The token itself, in clear.
+    Clear(String),
+}
+
+/// `[[role]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Name.
+    pub name: String,
+    /// What a client logs in with; `None` where it cannot be logged in to.
+    pub token: Option<Token>,
+    /// Patterns that it may set.
+    pub write: Vec<String>,
+    /// Patterns that it may ask and subscribe to.
+    pub read: Vec<String>,
+}
+
+/// `[[midi.surface]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SurfaceConfig {
+    /// Matched against port names.
+    pub port: String,
+    /// `mcu`, `hui`, or the name of a controller map.
+    pub kind: String,
+    /// Name of its role.
+    pub role: Option<String>,
+}
+
+/// Everything that a rig says beyond the graph.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[audio]`.
+    pub audio: AudioConfig,
+    /// `[osc]`.
+    pub osc: OscConfig,
+    /// `[http]`: TCP address; `None` where it is off.
+    pub http: Option<SocketAddr>,
+    /// `[x32]`; `None` where it is off.
+    pub x32: Option<DialectConfig>,
+    /// `[xair]`; `None` where it is off.
+    pub xair: Option<DialectConfig>,
+    /// `[access] default`: role of who has not logged in, where the rig names one.
+    pub access: Option<String>,
+    /// `[[role]]`.
+    pub roles: Vec<Role>,
+    /// `[[midi.surface]]`.
+    pub surfaces: Vec<SurfaceConfig>,
+    /// `[[midi.map]]`, as they stand.
+    pub midi_maps: Vec<Table>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            audio: AudioConfig::default(),
+            osc: OscConfig::default(),
+            http: Some(SocketAddr::from(([0, 0, 0, 0], 8080))),
+            x32: None,
+            xair: None,
+            access: None,
+            roles: Vec::new(),
+            surfaces: Vec::new(),
+            midi_maps: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let holds = |net: &str, addr: &str| Net::parse(net).unwrap().contains(addr.parse().unwrap());
+        assert!(holds("192.168/16", "192.168.7.9"));
+        assert!(!holds("192.168/16", "192.169.0.1"));
+        assert!(holds("172.16/12", "172.31.255.255"));
+        assert!(holds("10/8", "::ffff:10.1.2.3"));
+        assert!(holds("fe80::/10", "fe80::1"));
+        assert!(!holds("fe80::/10", "10.0.0.1"));
+        assert!(holds("0.0.0.0/0", "8.8.8.8"));
+        assert!(holds("10.0.0.7", "10.0.0.7") && !holds("10.0.0.7", "10.0.0.8"));
+        for bad in ["", "10", "10/33", "x/8", "10.0.0.0/", "1.2.3.4.5/8", "::/129"] {
+            assert!(Net::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(OscConfig::default().allow.len(), PRIVATE.len());
+    }
+}
