@@ -33,7 +33,6 @@ need_for_run() {
 need_for_test() {
   have jackd || need jackd2
   have jack_lsp || need jackd2
-  have jack_playrec || have jack_transport || need jack-tools
   have oscsend || need liblo-tools
   have aplay || need alsa-utils
   have fluidsynth || need fluidsynth
@@ -76,15 +75,22 @@ else
 fi
 
 echo "Installing ${missing[*]}" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 apt() {
-  "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null >&2
+  "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null >>"$log" 2>&1
 }
-if have debconf-set-selections; then
-  echo 'jackd2 jackd/tweak_rt_limits boolean true' | "${root[@]}" debconf-set-selections 2>/dev/null || true
-fi
 wanted() { apt install --no-install-recommends "${missing[@]}"; }
+if command -v debconf-set-selections >/dev/null 2>&1; then
+  echo 'jackd2 jackd/tweak_rt_limits boolean true' | "${root[@]}" debconf-set-selections 2>/dev/null
+fi
+# The lists may be old, or not there at all.
 if ! wanted; then
-  apt update || true
-  wanted || { echo "Could not install: ${missing[*]}" >&2; exit 1; }
+  apt update
+  if ! wanted; then
+    tail -n 20 "$log" >&2
+    echo "Could not install: ${missing[*]}" >&2
+    exit 1
+  fi
 fi

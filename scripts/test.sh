@@ -34,7 +34,7 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-d
 step "unit tests" cargo test --workspace --exclude headroom-e2e --locked
 # The same profile as the tests, so that the program is linked from what was just compiled.
 step "program" cargo build -p headroom --profile test --locked
-export HEADROOM_BIN=${HEADROOM_BIN:-$PWD/target/debug/headroom}
+export HEADROOM_BIN=${HEADROOM_BIN:-$(realpath "${CARGO_TARGET_DIR:-target}")/debug/headroom}
 step "end-to-end tests" cargo test -p headroom-e2e --locked -- --test-threads=2
 
 if [ ${#failed[@]} -gt 0 ]; then

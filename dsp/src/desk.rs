@@ -129,6 +129,16 @@ impl Desk {
         }
     }
 
+    /// Turns every solo off.
+    pub fn clear_solo(&mut self, told: &mut Vec<ParamId>) {
+        let tree = self.tree.clone();
+        for (at, entry) in tree.entries().iter().enumerate() {
+            if entry.path == "solo" {
+                self.set(ParamId(at as u32), &Value::Bool(false), told);
+            }
+        }
+    }
+
     fn mark(&mut self, id: ParamId) {
         let decl = self.tree.entry(id).decl;
         self.structural |= decl.structural;

@@ -1,5 +1,10 @@
 //! Undeclared parts that processors are made of.
 
+pub mod boxes;
 pub mod delayline;
+pub mod design;
 pub mod fdn;
+pub mod hold;
+pub mod key;
 pub mod svf;
+pub mod truepeak;

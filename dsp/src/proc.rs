@@ -316,12 +316,21 @@ macro_rules! processors {
     };
 }
 
+pub mod comp;
 pub mod cut;
 pub mod delay;
+pub mod eq;
+pub mod gate;
+pub mod limiter;
 pub mod reverb;
 
 processors! {
     cut::Hpf,
     cut::Lpf,
+    gate::Gate,
+    comp::Comp,
+    comp::Glue,
     reverb::Reverb,
+    eq::Eq,
+    limiter::Limiter,
 }

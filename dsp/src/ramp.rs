@@ -207,6 +207,12 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
         self.moving != 0
     }
 
+    /// The lanes that move, lane 0 lowest.
+    #[inline(always)]
+    pub fn moving_lanes(&self) -> u32 {
+        self.moving
+    }
+
     /// Where a lane is going.
     pub fn target(&self, lane: usize) -> [f64; K] {
         self.lanes[lane].waiting.unwrap_or(self.lanes[lane].target)

@@ -8,9 +8,11 @@
 //! | [`address`] | addresses to parameters and back |
 //! | [`coerce`] | arguments to values and back |
 //! | [`intent`] | messages to [`intent::Intent`], the only words between surfaces and hub |
+//! | [`reference`](mod@reference) | every address and command, printed |
 
 pub mod address;
 pub mod coerce;
 pub mod intent;
 pub mod osc;
 pub mod pattern;
+pub mod reference;

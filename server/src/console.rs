@@ -8,7 +8,7 @@ mod live;
 mod reload;
 mod timed;
 
-use crate::backend::{Backend, BackendEvent, Direction, Format, PortSpec, Status, Timing};
+use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, PortSpec, Status, Timing};
 use clock::FrameClock;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::engine::message::{Batch, Command, Returned};
@@ -21,6 +21,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 pub use live::{Live, Tap};
+
 pub use reload::{Reloaded, Source};
 
 /// Batches that may be under way before changes are held back and coalesced.
@@ -51,6 +52,17 @@ pub struct Console {
     stated: HashMap<String, Value>,
 }
 
+/// What a console starts with.
+#[derive(Default)]
+pub struct LiveOptions {
+    /// Outputs to be recorded, by index of the desk's output ports.
+    pub taps: Vec<Tap>,
+    /// Where a reload reads.
+    pub source: Source,
+    /// What the rig states, by address.
+    pub stated: HashMap<String, Value>,
+}
+
 /// The backend's list of ports for a console.
 pub fn port_specs(ports: &Ports) -> Vec<PortSpec> {
     let spec = |direction| move |(name, connect): &(String, Vec<String>)| PortSpec { name: name.clone(), connect: connect.clone(), direction };
@@ -59,9 +71,10 @@ pub fn port_specs(ports: &Ports) -> Vec<PortSpec> {
 }
 
 impl Console {
-    /// Starts the engine on a backend that was opened with [`port_specs`] of the desk. `taps` records
-    /// outputs (by index of the desk's output ports), on and on until they are dropped.
-    pub fn start(mut desk: Desk, backend: Box<dyn Backend>, taps: Vec<Tap>, source: Source, stated: HashMap<String, Value>) -> Console {
+    /// Starts the engine on a backend that was opened with [`port_specs`] of the desk. `wrap` makes the
+    /// backend's callback of the engine (a demo puts a source of sound around it).
+    pub fn start(mut desk: Desk, backend: Box<dyn Backend>, options: LiveOptions, wrap: impl FnOnce(Live) -> Box<dyn Callback>) -> Console {
+        let LiveOptions { taps, source, stated } = options;
         let (engine, mut handle) = engine(desk.rate(), START_RAMP_S);
         let ports = &desk.plan().ports;
         let (n, m) = (ports.inputs.len(), ports.outputs.len());
@@ -71,7 +84,7 @@ impl Console {
         if let Err(command) = handle.send(Command::Adopt(adopt)) {
             outbox.push_back(command);
         }
-        backend.run(Box::new(Live::new(engine, n, taps)));
+        backend.run(wrap(Live::new(engine, n, taps)));
         Console {
             clock: FrameClock::new(desk.rate()),
             desk,
@@ -142,9 +155,9 @@ impl Console {
         self.clock.frame_at(nanos)
     }
 
-    /// First frame after the ramp at start: time 0 of cues and recordings.
-    pub fn first_frame(&self) -> u64 {
-        headroom_dsp::ramp::Curve::lasting(self.desk.rate(), START_RAMP_S).frames()
+    /// First frame after the ramp at start at a rate: time 0 of cues and recordings.
+    pub fn first_frame_at(rate: f64) -> u64 {
+        headroom_dsp::ramp::Curve::lasting(rate, START_RAMP_S).frames()
     }
 
     /// Whether everything set so far has reached the engine.

@@ -26,6 +26,7 @@ pub mod watch;
 
 use crate::rig::settings::{Net, OscConfig, Peer};
 use client::{Client, Clients, Sort, Way};
+use headroom_dsp::desk::Desk;
 use headroom_dsp::param::{Access, Value};
 use headroom_dsp::tree::ParamId;
 use headroom_protocol::address::AddressSpace;
@@ -149,6 +150,23 @@ impl<M: Mixer> Hub<M> {
     /// The console.
     pub fn mixer(&self) -> &M {
         &self.mixer
+    }
+
+    /// The engine's frame now.
+    pub fn frame_now(&self) -> u64 {
+        self.mixer.frame_now()
+    }
+
+    /// Carries out a cue: the desk holds its changes now, the engine makes them at a frame to come.
+    pub fn cue(&mut self, frame: u64, change: impl FnOnce(&mut Desk)) {
+        let before = self.mixer.desk().values().to_vec();
+        self.mixer.bundle(frame, Box::new(change));
+        let desk = self.mixer.desk();
+        let changed: Vec<ParamId> =
+            (0..before.len()).filter(|&i| desk.values()[i] != before[i]).map(|i| ParamId(i as u32)).collect();
+        for id in changed {
+            self.record(id, None);
+        }
     }
 
     /// The addresses.

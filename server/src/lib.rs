@@ -5,8 +5,11 @@
 pub mod analyze;
 pub mod audiofile;
 pub mod backend;
+pub mod cli;
 pub mod console;
+pub mod cues;
 pub mod demo;
 pub mod hub;
 pub mod net;
+pub mod record;
 pub mod rig;

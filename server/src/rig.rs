@@ -4,18 +4,23 @@
 //! name. Everything about processors and parameters comes from their declarations.
 
 pub mod diagnose;
+pub mod emit;
 pub mod node;
 pub mod route;
 pub mod section;
 pub mod settings;
+pub mod sources;
 pub mod strip;
+pub mod template;
 pub mod value;
 
 pub use diagnose::{Report, RigErrors};
 pub use settings::Settings;
 pub use value::Stated;
 
+use headroom_dsp::graph::compile::plan;
 use headroom_dsp::graph::{GraphSpec, GroupSpec, StripKind};
+use headroom_dsp::lanes::Path as LanePath;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, Slot, Tree};
 use route::Edge;
@@ -36,6 +41,20 @@ pub struct Rig {
     pub settings: Settings,
     /// Warnings and notes.
     pub report: Report,
+}
+
+impl Rig {
+    /// A rig made by other means than a file, to be written with [`emit::emit`]. Values of parameters
+    /// that the graph does not have are left out.
+    pub fn new(spec: GraphSpec, values: impl IntoIterator<Item = (Owner, String, Value)>, settings: Settings) -> Rig {
+        let tree = Tree::new(&spec);
+        let find = |(owner, path, value): (Owner, String, Value)| {
+            let id = tree.find(owner, &path)?;
+            Some(Stated { id, owner, path, value: tree.entry(id).decl.clamp(&value) })
+        };
+        let values = values.into_iter().filter_map(find).collect();
+        Rig { spec, tree, values, settings, report: Report::default() }
+    }
 }
 
 /// Loads a rig file.
@@ -90,6 +109,7 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     unknown_tables(root, &mut report);
 
     route::check_ids(&drafts, &mut report);
+    route::follow(&mut drafts);
     let mut edges = route::connect(&drafts, &mut spec, &mut report);
     let tree = Tree::new(&spec);
     let mut reader = value::Reader::new(&mut report, &spec, &tree, f64::from(settings.audio.rate));
@@ -106,12 +126,26 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     edges.extend(reader.keys.into_iter().map(|(to, from, span)| Edge { from, to, key: true, span }));
     route::check_loops(&edges, &spec, &mut report);
     followers(&drafts, &spec, &mut values, &mut report);
+    if report.errors() == 0 {
+        compiles(&spec, &tree, &values, &settings, &mut report);
+    }
     report.sort();
     if report.errors() > 0 {
         report.items.retain(|d| d.severity != diagnose::Severity::Note);
         return Err(RigErrors(report));
     }
     Ok(Rig { spec, tree, values, settings, report })
+}
+
+/// The engine's own word on the graph: what passed above and fails there has no place in the file.
+fn compiles(spec: &GraphSpec, tree: &Tree, stated: &[Stated], settings: &Settings, report: &mut Report) {
+    let mut values = tree.defaults();
+    for s in stated {
+        values[s.id.0 as usize] = s.value.clone();
+    }
+    if let Err(error) = plan(spec, tree, &values, f64::from(settings.audio.rate), LanePath::best()) {
+        report.error(&(0..0), error.to_string(), "");
+    }
 }
 
 fn stem(file: &str) -> String {
@@ -189,10 +223,10 @@ fn followers(drafts: &[Draft<'_>], spec: &GraphSpec, values: &mut Vec<Stated>, r
         let own = |s: &Stated| matches!(s.path.as_str(), "name" | "color" | "icon");
         let before = values.len();
         values.retain(|s| s.owner != Owner::Strip(i) || own(s));
-        if values.len() < before {
+        if values.len() < before || drafts[i].chain_span.is_some() {
             let message = format!("{} is linked to {} and follows it", drafts[i].what, drafts[i - 1].what);
             report
-                .warning(&drafts[i].id_span, message, "its own values have no effect")
+                .warning(&drafts[i].id_span, message, "its own chain and values have no effect")
                 .help(format!("state them at {}", drafts[i - 1].what));
         }
     }

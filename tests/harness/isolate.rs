@@ -27,6 +27,11 @@ pub fn isolated<F: FnOnce()>(test: F) {
 /// As [`isolated`].
 pub fn isolated_for<F: FnOnce()>(limit: Duration, test: F) {
     if std::env::var_os(INNER).is_some() {
+        // Seen when the test fails.
+        tracing_subscriber::fmt()
+            .with_env_filter("headroom=debug")
+            .with_writer(std::io::stderr)
+            .init();
         return test();
     }
     let ci = std::env::var("CI").is_ok_and(|v| v == "true" || v == "1");
@@ -50,9 +55,7 @@ pub fn isolated_for<F: FnOnce()>(limit: Duration, test: F) {
             .env(INNER, "1")
             .env("JACK_DEFAULT_SERVER", &server)
             .env("JACK_NO_START_SERVER", "1");
-        command
-            .env("JACK_NO_AUDIO_RESERVATION", "1")
-            .env("HEADROOM_BIN", crate::headroom::binary());
+        command.env("JACK_NO_AUDIO_RESERVATION", "1");
         let output = command.output().expect("the test can be run again");
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);

@@ -23,6 +23,7 @@ mod isolate;
 mod jackd;
 mod osc;
 mod peer;
+mod peer_process;
 mod wav;
 
 pub use headroom::Headroom;
@@ -30,6 +31,7 @@ pub use isolate::{isolated, isolated_for};
 pub use jackd::{Jackd, tool};
 pub use osc::Osc;
 pub use peer::Peer;
+pub use peer_process::peer_main;
 pub use wav::{peak, read_wav, write_wav};
 
 /// Ask until the answer is yes; panic, naming what was awaited, when it is not within ten seconds.

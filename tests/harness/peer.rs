@@ -1,58 +1,22 @@
 //! Another JACK client: it plays into the console and records what comes out.
+//!
+//! It is a process of its own, as in life. libjack keeps one table of clients for a whole process, and clients
+//! that share one stop each other when a server dies or comes up.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use crossbeam_channel::{Receiver, bounded};
-use jack::{
-    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Control, Port, ProcessHandler,
-    ProcessScope,
-};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// A client with an output `out`, which plays what it was given over and over, and an input `in`, which is
-/// recorded without a gap from [`Peer::record`] to [`Peer::recorded`].
+/// recorded from [`Peer::record`] on.
+///
+/// Dropping it closes the client, and kills the process where that hangs.
 pub struct Peer {
-    client: AsyncClient<(), Voice>,
+    child: Child,
     name: String,
-    switches: Arc<Switches>,
-    periods: Receiver<Vec<f32>>,
-}
-
-#[derive(Default)]
-struct Switches {
-    recording: AtomicBool,
-    quit: AtomicBool,
-    ended: AtomicBool,
-}
-
-struct Voice {
-    out: Port<AudioOut>,
-    input: Port<AudioIn>,
-    signal: Vec<f32>,
-    at: usize,
-    switches: Arc<Switches>,
-    periods: crossbeam_channel::Sender<Vec<f32>>,
-}
-
-impl ProcessHandler for Voice {
-    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
-        for sample in self.out.as_mut_slice(scope) {
-            *sample = self.signal[self.at];
-            self.at = (self.at + 1) % self.signal.len();
-        }
-        if self.switches.recording.load(Ordering::Relaxed) {
-            // A test may allocate here; a lost period would show as a gap.
-            self.periods
-                .try_send(self.input.as_slice(scope).to_vec())
-                .expect("room for a minute of sound");
-        }
-        if self.switches.quit.load(Ordering::Relaxed) {
-            self.switches.ended.store(true, Ordering::Relaxed);
-            return Control::Quit;
-        }
-        Control::Continue
-    }
+    /// None when it has been told to end.
+    pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
 }
 
 impl Peer {
@@ -62,29 +26,30 @@ impl Peer {
     /// When the server does not take it, or `signal` is empty.
     pub fn open(name: &str, signal: Vec<f32>) -> Self {
         assert!(!signal.is_empty(), "something to play");
-        let (client, _) = Client::new(name, ClientOptions::NO_START_SERVER).expect("a client");
-        let name = client.name().to_owned();
-        let switches = Arc::new(Switches::default());
-        let (sender, periods) = bounded(1 << 16);
-        let voice = Voice {
-            out: client
-                .register_port("out", AudioOut::default())
-                .expect("a port"),
-            input: client
-                .register_port("in", AudioIn::default())
-                .expect("a port"),
-            signal,
-            at: 0,
-            switches: switches.clone(),
-            periods: sender,
+        let test = std::env::current_exe().expect("the path of this test");
+        // target/debug/deps/test-hash → target/debug/jack-peer
+        let program = test
+            .ancestors()
+            .nth(2)
+            .expect("a target directory")
+            .join("jack-peer");
+        let mut child = Command::new(program)
+            .arg(name)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("jack-peer is built beside the tests");
+        let pipes = (
+            child.stdin.take().expect("its input"),
+            BufReader::new(child.stdout.take().expect("its output")),
+        );
+        let peer = Peer {
+            child,
+            name: name.to_owned(),
+            pipes: Mutex::new(Some(pipes)),
         };
-        let client = client.activate_async((), voice).expect("an active client");
-        Peer {
-            client,
-            name,
-            recording,
-            periods,
-        }
+        peer.ask(&format!("play {}", signal.len()), &bytes(&signal));
+        peer
     }
 
     /// Connect two ports by full names.
@@ -92,10 +57,7 @@ impl Peer {
     /// # Panics
     /// When the server refuses.
     pub fn connect(&self, from: &str, to: &str) {
-        self.client
-            .as_client()
-            .connect_ports_by_name(from, to)
-            .expect("a connection");
+        self.ask(&format!("connect {from} {to}"), &[]);
     }
 
     /// Take a connection apart again.
@@ -103,10 +65,7 @@ impl Peer {
     /// # Panics
     /// When the server refuses.
     pub fn disconnect(&self, from: &str, to: &str) {
-        self.client
-            .as_client()
-            .disconnect_ports_by_name(from, to)
-            .expect("no connection");
+        self.ask(&format!("disconnect {from} {to}"), &[]);
     }
 
     /// Change the server's period.
@@ -114,10 +73,7 @@ impl Peer {
     /// # Panics
     /// When the server refuses.
     pub fn set_period(&self, frames: u32) {
-        self.client
-            .as_client()
-            .set_buffer_size(frames)
-            .expect("another period");
+        self.ask(&format!("period {frames}"), &[]);
     }
 
     /// The full name of the port that plays.
@@ -132,25 +88,54 @@ impl Peer {
 
     /// Begin to record.
     pub fn record(&self) {
-        self.switches.recording.store(true, Ordering::Relaxed);
+        self.ask("record", &[]);
     }
 
-    /// What was recorded since this was last asked, every frame of it.
+    /// What was recorded since this was last asked: every frame of every period that JACK gave the client.
     pub fn recorded(&self) -> Vec<f32> {
-        self.periods.try_iter().flatten().collect()
+        self.ask("recorded", &[])
+    }
+
+    /// One command, with what belongs to it; the samples of the answer.
+    fn ask(&self, command: &str, payload: &[u8]) -> Vec<f32> {
+        let mut pipes = self.pipes.lock().expect("no panic inside");
+        let (input, output) = pipes.as_mut().expect("pipes until the end");
+        let sent = writeln!(input, "{command}").and_then(|()| input.write_all(payload));
+        sent.and_then(|()| input.flush()).expect("the peer hears");
+        let mut line = String::new();
+        output.read_line(&mut line).expect("the peer answers");
+        let count = line.strip_prefix("ok ").and_then(|n| n.trim().parse().ok());
+        let count: usize = count.unwrap_or_else(|| panic!("{} {command}: {line}", self.name));
+        samples(output, count)
     }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // libjack cancels a thread that has not ended by itself, and in the midst of Rust that aborts.
-        self.switches.quit.store(true, Ordering::Relaxed);
-        for _ in 0..500 {
-            if self.switches.ended.load(Ordering::Relaxed) {
-                break;
+        // The end of its input is the word to end.
+        drop(self.pipes.lock().map(|mut pipes| pipes.take()));
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(2));
         }
-        std::thread::sleep(Duration::from_millis(10));
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+pub(crate) fn bytes(samples: &[f32]) -> Vec<u8> {
+    samples.iter().flat_map(|s| s.to_le_bytes()).collect()
+}
+
+pub(crate) fn samples(from: &mut impl Read, count: usize) -> Vec<f32> {
+    let mut bytes = vec![0; count * 4];
+    from.read_exact(&mut bytes)
+        .expect("as many samples as announced");
+    bytes
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
 }

@@ -101,7 +101,7 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
     let depth = depths(spec, &edges, &pairs).map_err(PlanError::Loop)?;
     let latencies = latencies(spec, &edges, &depth, rate, |s, p| tree.params(s, p, values));
     let (narrow, wide) = widths(path);
-    let (seats, banks) = seats(spec, &depth, narrow, wide);
+    let (seats, banks) = seats(spec, &depth, &latencies.procs, narrow, wide);
     let schedule = schedule(spec, &edges, &keys, &seats, &banks, &latencies);
     let faults = verify(&schedule, &banks);
     if !faults.is_empty() {

@@ -13,6 +13,8 @@ pub struct Latencies {
     pub chain: Vec<usize>,
     /// Of what stands last.
     pub last: Vec<usize>,
+    /// Of each processor of each strip.
+    pub procs: Vec<Vec<usize>>,
 }
 
 impl Latencies {
@@ -50,10 +52,11 @@ pub fn latencies<'a>(
     params: impl Fn(usize, usize) -> Params<'a>,
 ) -> Latencies {
     let n = spec.strips.len();
-    let mut l = Latencies { input: vec![0; n], chain: vec![0; n], last: vec![0; n] };
+    let mut l = Latencies { input: vec![0; n], chain: vec![0; n], last: vec![0; n], procs: vec![Vec::new(); n] };
     for (s, strip) in spec.strips.iter().enumerate() {
         for (p, proc) in strip.chain.iter().enumerate() {
             let frames = (proc.kind.decl().latency)(&params(s, p), rate);
+            l.procs[s].push(frames);
             match proc.kind.decl().place {
                 Place::Chain => l.chain[s] += frames,
                 Place::Last(_) => l.last[s] += frames,

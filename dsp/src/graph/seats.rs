@@ -41,16 +41,26 @@ struct Shape {
     wide: bool,
     depth: usize,
     chain: Vec<ProcKind>,
+    /// Latency of each processor: one bank, one delay.
+    latency: Vec<usize>,
 }
 
-/// Gives every strip a seat. `narrow` and `wide` are the lanes of a bank.
-pub fn seats(spec: &GraphSpec, depth: &[usize], narrow: usize, wide: usize) -> (Vec<Seat>, Vec<BankPlan>) {
+/// Gives every strip a seat. `narrow` and `wide` are the lanes of a bank, `latency` the frames of each
+/// strip's processors.
+pub fn seats(
+    spec: &GraphSpec,
+    depth: &[usize],
+    latency: &[Vec<usize>],
+    narrow: usize,
+    wide: usize,
+) -> (Vec<Seat>, Vec<BankPlan>) {
     let mut shapes: Vec<(Shape, Vec<usize>)> = Vec::new();
     for (s, strip) in spec.strips.iter().enumerate() {
         let shape = Shape {
             wide: strip.kind != super::StripKind::Channel,
             depth: depth[s],
             chain: strip.chain.iter().map(|p| p.kind).collect(),
+            latency: latency[s].clone(),
         };
         match shapes.iter_mut().find(|(known, _)| *known == shape) {
             Some((_, strips)) => strips.push(s),

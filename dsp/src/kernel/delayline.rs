@@ -21,6 +21,8 @@ const PAD: usize = 2 * CHUNK;
 
 /// What a line holds: `f32` or `f64`.
 pub trait Sample: Copy + Default + Send + 'static + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
+    /// A chunk of nothing.
+    const SILENCE: &'static [Self; CHUNK];
     /// Rounded to this type.
     fn of(x: f64) -> Self;
     /// As `f64`, exactly.
@@ -28,6 +30,7 @@ pub trait Sample: Copy + Default + Send + 'static + Add<Output = Self> + Sub<Out
 }
 
 impl Sample for f32 {
+    const SILENCE: &'static [f32; CHUNK] = &[0.0; CHUNK];
     #[inline(always)]
     fn of(x: f64) -> Self {
         x as f32
@@ -39,6 +42,7 @@ impl Sample for f32 {
 }
 
 impl Sample for f64 {
+    const SILENCE: &'static [f64; CHUNK] = &[0.0; CHUNK];
     #[inline(always)]
     fn of(x: f64) -> Self {
         x
@@ -70,7 +74,10 @@ impl<S: Sample> Lines<S> {
         let size = frames.max(PAD).next_power_of_two();
         // Lines a power of two apart would all fall into the same cache sets.
         let stride = size + PAD + 16;
-        Lines { data: vec![S::default(); count * stride], since: vec![0; count], size, stride }
+        let mut data = vec![S::default(); count * stride];
+        // Written now, so that the audio thread meets no fresh page.
+        std::hint::black_box(&mut data).fill(S::default());
+        Lines { data, since: vec![0; count], size, stride }
     }
 
     /// Frames each line reaches back.
@@ -87,13 +94,26 @@ impl<S: Sample> Lines<S> {
     /// Makes everything before `frame` silence.
     #[inline(always)]
     pub fn forget(&mut self, line: usize, frame: u64) {
+        self.begin(line, frame, CHUNK);
+    }
+
+    /// The first frame of signal; the `clean` frames before it are overwritten.
+    fn begin(&mut self, line: usize, frame: u64, clean: usize) {
         self.since[line] = frame;
+        let own = &mut self.data[line * self.stride..(line + 1) * self.stride];
+        for k in 1..=clean as u64 {
+            let at = frame.wrapping_sub(k) as usize & (self.size - 1);
+            own[at] = S::default();
+            if at < PAD {
+                own[at + self.size] = S::default();
+            }
+        }
     }
 
     /// [`Lines::forget`] for all lines.
     #[inline(always)]
     pub fn forget_all(&mut self, frame: u64) {
-        self.since.fill(frame);
+        (0..self.since.len()).for_each(|line| self.forget(line, frame));
     }
 
     /// Puts the frames from `frame` on; they do not cross a multiple of [`CHUNK`].
@@ -105,6 +125,33 @@ impl<S: Sample> Lines<S> {
         if at < PAD {
             let again = at + self.size;
             own[again..again + from.len()].copy_from_slice(from);
+        }
+    }
+
+    /// The [`CHUNK`] frames from `frame` − `delay` on, as [`Lines::read`], in place; those not yet
+    /// written are anything.
+    #[inline(always)]
+    pub fn chunk(&self, line: usize, frame: u64, delay: usize) -> &[S; CHUNK] {
+        let first = frame.wrapping_sub(delay as u64);
+        let unknown = self.since[line].wrapping_sub(first) as i64;
+        let at = line * self.stride + (first as usize & (self.size - 1));
+        // A chunk that holds both silence and signal needs no look: see `forget`.
+        match self.data[at..].first_chunk() {
+            Some(chunk) if unknown < CHUNK as i64 => chunk,
+            _ => S::SILENCE,
+        }
+    }
+
+    /// [`Lines::write`] of what `make` gives for each of `n` frames, asked in order.
+    #[inline(always)]
+    pub fn write_with(&mut self, line: usize, frame: u64, n: usize, mut make: impl FnMut(usize) -> S) {
+        let at = frame as usize & (self.size - 1);
+        let own = &mut self.data[line * self.stride..(line + 1) * self.stride];
+        for (t, to) in own[at..at + n].iter_mut().enumerate() {
+            *to = make(t);
+        }
+        if at < PAD {
+            own.copy_within(at..at + n, at + self.size);
         }
     }
 
@@ -138,7 +185,9 @@ impl<S: Sample> Lines<S> {
             frame += n as u64;
         }
         own.copy_within(..PAD, self.size);
-        self.since[line] = oldest;
+        // What is older than the line reaches cannot be asked for.
+        let room = (oldest + self.size as u64).saturating_sub(now) as usize;
+        self.begin(line, oldest, room.min(CHUNK));
         oldest > from.since[from_line]
     }
 }

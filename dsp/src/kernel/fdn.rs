@@ -27,11 +27,32 @@ pub const ABSORPTION: usize = 3 * LINES;
 /// One chunk of every line.
 pub type Block = [[f32; CHUNK]; LINES];
 
+/// What a chunk is worked out in; one serves any number of networks.
+pub struct Scratch {
+    /// What goes into each line.
+    pub input: Block,
+    lines: Block,
+    rows: [[f32; LINES]; CHUNK],
+}
+
+impl Scratch {
+    /// Zeros.
+    pub fn new() -> Box<Scratch> {
+        Box::new(Scratch { input: [[0.0; CHUNK]; LINES], lines: [[0.0; CHUNK]; LINES], rows: [[0.0; LINES]; CHUNK] })
+    }
+}
+
+/// Signs of the lines at the outputs, line 0 lowest.
+const OUT_SIGNS: u32 = 0b1001_1010_0011_0110;
+
+/// The least gain of a shelf, −24 dB a pass.
+const DEEPEST: f64 = 0.063;
+
 /// Frames between exact values of the rotations.
 const TURN: u64 = CHUNK as u64;
 
 /// Turns a second of the eight rotations.
-const TURN_HZ: [f64; LINES / 2] = [0.37, 0.53, 0.29, 0.71, 0.43, 0.61, 0.33, 0.47];
+const TURN_HZ: [f64; LINES / 2] = [1.48, 2.12, 1.16, 1.84, 1.33, 1.97, 1.24, 1.69];
 
 /// Signs of the lines in front of the matrix: without them it has the lines' sum as an eigenvector.
 const SIGNS: [f64; LINES] = [1.0, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 1.0];
@@ -46,7 +67,8 @@ pub fn absorption(lengths: &[usize; LINES], rate: f64, time: f64, treble: f64, c
     for i in 0..LINES {
         let passes = lengths[i] as f64 / (rate * time);
         let g = 10f64.powf(-3.0 * passes);
-        let shelf = 10f64.powf(-3.0 * passes * (1.0 / treble - 1.0));
+        // A deeper shelf would reach down to 1 kHz: very short times keep some of their treble.
+        let shelf = 10f64.powf(-3.0 * passes * (1.0 / treble - 1.0)).max(DEEPEST);
         let r = shelf.sqrt() * w;
         let (b0, b1, a1) = if treble == 1.0 {
             (1.0, 0.0, 0.0)
@@ -55,7 +77,7 @@ pub fn absorption(lengths: &[usize; LINES], rate: f64, time: f64, treble: f64, c
         };
         let square = |c0: f64, c1: f64| c0 * c0 + c1 * c1 + 2.0 * c0 * c1 * theta.cos();
         let at_1k = (square(b0, b1) / square(1.0, -a1)).sqrt();
-        // Where the shelf reaches down to 1 kHz the bass lasts longer, but it must end.
+        // What the shelf takes at 1 kHz makes the bass last longer, but it must end.
         let scale = (g / at_1k).min(0.99999 / ((b0 + b1) / (1.0 - a1)));
         // A quarter makes the Hadamard matrix orthonormal.
         to[i] = b0 * scale * SIGNS[i] * 0.25;
@@ -77,39 +99,48 @@ pub struct Fdn {
     absorption: Coeffs<One32, ABSORPTION>,
     x1: [f32; LINES],
     y1: [f32; LINES],
-    /// Phases of the rotations at frame 0, and their step a frame; a turn is 2^64.
+    /// Phases of the rotations at frame `origin` and their step a frame; a turn is 2^64.
     phase: [u64; LINES / 2],
+    origin: u64,
     step: [u64; LINES / 2],
 }
 
 impl Fdn {
     /// A silent network with lines of up to `longest` frames; no line may be shorter than [`CHUNK`].
-    pub fn new(curve: &Arc<Curve>, rate: f64, longest: usize, seed: u64) -> Fdn {
-        let turn = 2f64.powi(64);
-        let mut z = seed;
+    pub fn new(curve: &Arc<Curve>, rate: f64, longest: usize) -> Fdn {
         Fdn {
             lines: Lines::new(LINES, longest),
             lengths: [longest; LINES],
             absorption: Coeffs::new(curve, [0.0; ABSORPTION]),
             x1: [0.0; LINES],
             y1: [0.0; LINES],
-            phase: std::array::from_fn(|_| {
-                z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let y = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                y ^ (y << 27)
-            }),
-            step: TURN_HZ.map(|hz| (hz / rate * turn) as u64),
+            phase: [0; LINES / 2],
+            origin: 0,
+            step: TURN_HZ.map(|hz| (hz / rate * 2f64.powi(64)) as u64),
         }
     }
 
-    /// Sets the lengths of the lines; what they hold is to be forgotten with it.
-    pub fn set_lengths(&mut self, lengths: &[usize; LINES]) {
+    /// Sets the lengths of the lines and the phases from which the matrix turns, by a seed; what the
+    /// lines hold is to be forgotten with it.
+    pub fn enter(&mut self, lengths: &[usize; LINES], seed: u64) {
         self.lengths = *lengths;
+        let mut z = seed;
+        for phase in &mut self.phase {
+            z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let y = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *phase = y ^ (y << 27);
+        }
     }
 
     /// Moves the absorption filters.
     pub fn set(&mut self, to: &[f64; ABSORPTION], when: When) {
         self.absorption.set(0, *to, when);
+    }
+
+    /// The first sound after silence comes at `frame`: the matrix starts from one and the same place,
+    /// so that a sound is answered alike wherever it stands.
+    pub fn start(&mut self, frame: u64) {
+        self.origin = frame - frame % TURN;
     }
 
     /// Forgets the sound from before `now`.
@@ -130,7 +161,8 @@ impl Fdn {
         }
         self.lengths = from.lengths;
         self.absorption.carry(0, &from.absorption, 0);
-        (self.x1, self.y1, self.phase) = (from.x1, from.y1, from.phase);
+        (self.x1, self.y1) = (from.x1, from.y1);
+        (self.phase, self.origin) = (from.phase, from.origin);
     }
 
     /// The frame that a chunk starting at `frame` must not pass.
@@ -139,57 +171,70 @@ impl Fdn {
         if self.absorption.moving() { frame - frame % GRID + GRID } else { u64::MAX }
     }
 
-    /// One chunk: what comes out of the matrix goes to `out`, that plus `input` into the lines.
+    /// One chunk: `work.input` goes into the lines. Each side of `out` gets the sum of every other
+    /// line, what comes around plus `direct` times what goes in.
     #[inline(always)]
-    pub fn run(&mut self, frame: u64, n: usize, input: &Block, out: &mut Block) {
-        if n == CHUNK {
-            self.chunk(frame, CHUNK, input, out);
-        } else {
-            self.chunk(frame, n, input, out);
+    #[allow(clippy::needless_range_loop)] // sixteen arrays at one frame: vectors along time
+    pub fn run(&mut self, frame: u64, n: usize, work: &mut Scratch, direct: f32, out: &mut [[f32; CHUNK]; 2]) {
+        let Scratch { input, lines, rows } = work;
+        self.absorb(frame, n, rows);
+        for (i, line) in lines.iter_mut().enumerate() {
+            for (to, row) in line[..n].iter_mut().zip(rows.iter()) {
+                *to = row[i];
+            }
         }
-    }
-
-    #[inline(always)]
-    fn chunk(&mut self, frame: u64, n: usize, input: &Block, out: &mut Block) {
-        let mut x = [[0.0f32; CHUNK]; LINES];
-        for (i, x) in x.iter_mut().enumerate() {
-            self.lines.read(i, frame, self.lengths[i], &mut x[..n]);
-        }
-        self.absorb(frame, n, &mut x);
         let (cos, sin) = self.turns(frame);
         let first = (frame % TURN) as f32;
         for t in 0..n {
             let here = first + t as f32;
-            let mut v: [f32; LINES] = std::array::from_fn(|i| x[i][t]);
+            let mut v = [0.0f32; LINES];
+            for i in 0..LINES {
+                v[i] = lines[i][t];
+            }
             hadamard(&mut v);
             for i in 0..LINES / 2 {
                 let (c, s) = (cos[i][0] + cos[i][1] * here, sin[i][0] + sin[i][1] * here);
                 let (a, b) = (v[i], v[i + LINES / 2]);
-                out[i][t] = c * a - s * b;
-                out[i + LINES / 2][t] = s * a + c * b;
+                lines[i][t] = c * a - s * b;
+                lines[i + LINES / 2][t] = s * a + c * b;
             }
         }
-        for i in 0..LINES {
-            for t in 0..n {
-                x[i][t] = out[i][t] + input[i][t];
+        for (side, out) in out.iter_mut().enumerate() {
+            let mut sum = [0.0f32; CHUNK];
+            for i in (side..LINES).step_by(2) {
+                let sign = if OUT_SIGNS >> i & 1 != 0 { -1.0 } else { 1.0 };
+                for t in 0..n {
+                    sum[t] += sign * (lines[i][t] + direct * input[i][t]);
+                }
             }
-            self.lines.write(i, frame, &x[i][..n]);
+            *out = sum;
+        }
+        for i in 0..LINES {
+            self.lines.write_with(i, frame, n, |t| lines[i][t] + input[i][t]);
         }
     }
 
-    /// The absorption filters, in place.
+    /// What comes out of the lines, through their absorption filters.
     #[inline(always)]
-    fn absorb(&mut self, frame: u64, n: usize, x: &mut Block) {
+    fn absorb(&mut self, frame: u64, n: usize, rows: &mut [[f32; LINES]; CHUNK]) {
         self.absorption.at(frame);
         let moving = self.absorption.moving();
-        let c: [f32; ABSORPTION] = std::array::from_fn(|k| self.absorption.now[k].0);
-        let mut b0: [f32; LINES] = std::array::from_fn(|i| c[i]);
-        let mut b1: [f32; LINES] = std::array::from_fn(|i| c[LINES + i]);
-        let mut a1: [f32; LINES] = std::array::from_fn(|i| c[2 * LINES + i]);
+        let (mut b0, mut b1, mut a1) = ([0.0f32; LINES], [0.0f32; LINES], [0.0f32; LINES]);
+        for i in 0..LINES {
+            b0[i] = self.absorption.now[i].0;
+            b1[i] = self.absorption.now[LINES + i].0;
+            a1[i] = self.absorption.now[2 * LINES + i].0;
+        }
         let (mut x1, mut y1) = (self.x1, self.y1);
-        let mut rows = [[0.0f32; LINES]; CHUNK];
+        let mut x = [self.lines.chunk(0, frame, self.lengths[0]); LINES];
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = self.lines.chunk(i, frame, self.lengths[i]);
+        }
         for t in 0..n {
-            let x0: [f32; LINES] = std::array::from_fn(|i| x[i][t]);
+            let mut x0 = [0.0f32; LINES];
+            for i in 0..LINES {
+                x0[i] = x[i][t];
+            }
             for i in 0..LINES {
                 y1[i] = b0[i] * x0[i] + b1[i] * x1[i] + a1[i] * y1[i];
             }
@@ -197,14 +242,11 @@ impl Fdn {
             rows[t] = y1;
             if moving {
                 self.absorption.advance();
-                b0 = std::array::from_fn(|i| self.absorption.now[i].0);
-                b1 = std::array::from_fn(|i| self.absorption.now[LINES + i].0);
-                a1 = std::array::from_fn(|i| self.absorption.now[2 * LINES + i].0);
-            }
-        }
-        for (i, x) in x.iter_mut().enumerate() {
-            for t in 0..n {
-                x[t] = rows[t][i];
+                for i in 0..LINES {
+                    b0[i] = self.absorption.now[i].0;
+                    b1[i] = self.absorption.now[LINES + i].0;
+                    a1[i] = self.absorption.now[2 * LINES + i].0;
+                }
             }
         }
         (self.x1, self.y1) = (x1, y1);
@@ -214,7 +256,7 @@ impl Fdn {
     #[inline(always)]
     fn turns(&self, frame: u64) -> ([[f32; 2]; LINES / 2], [[f32; 2]; LINES / 2]) {
         let (mut cos, mut sin) = ([[0.0; 2]; LINES / 2], [[0.0; 2]; LINES / 2]);
-        let start = frame - frame % TURN;
+        let start = (frame - frame % TURN).wrapping_sub(self.origin);
         for i in 0..LINES / 2 {
             let phase = self.phase[i].wrapping_add(self.step[i].wrapping_mul(start));
             let next = phase.wrapping_add(self.step[i].wrapping_mul(TURN));
@@ -227,19 +269,12 @@ impl Fdn {
     }
 }
 
-/// Sine of a phase (a turn is 2^64), within 2e-6.
+/// Sine of a phase (a turn is 2^64), within 4e-6.
 #[inline(always)]
 fn sine(phase: u64) -> f32 {
     // Folded to a quarter turn either side of zero, then the odd series.
     let x = ((phase >> 32) as u32 as i32) as f32 * (1.0 / 2_147_483_648.0);
-    let x = if x > 0.5 {
-        1.0 - x
-    } else if x < -0.5 {
-        -1.0 - x
-    } else {
-        x
-    };
-    let y = x * std::f32::consts::PI;
+    let y = (0.5 - (x.abs() - 0.5).abs()).copysign(x) * std::f32::consts::PI;
     let q = y * y;
     y * (1.0 + q * (-1.0 / 6.0 + q * (1.0 / 120.0 + q * (-1.0 / 5040.0 + q * (1.0 / 362_880.0)))))
 }

@@ -1,8 +1,19 @@
 //! State-variable filter sections in series, in lanes.
 //!
-//! The trapezoidal SVF of "The Art of VA Filter Design" (Zavalishin), with the output mixed from
-//! input, band and low: six coefficients `[a1 a2 a3 m0 m1 m2]` can hold any stable biquad. It stays
-//! stable while its coefficients move and keeps low frequencies clean in `f32`.
+//! The trapezoidal SVF of "The Art of VA Filter Design" (Zavalishin): its state never grows without
+//! input, whatever its coefficients do (their steps are contractions, and so is every mean of them),
+//! so that they can move along straight lines; and it keeps low frequencies clean in `f32`. Six
+//! coefficients `[a1 a2 a3 m0 m1 m2]` can hold any stable biquad. Inside, the same section is kept as
+//! what it adds to its two states and what its output takes from input and states:
+//!
+//! ```text
+//! u = x − s2,   y  = d·x + p·s1 + q·s2
+//!               s1 ← s1 − c·s1 + a·u      c = 2(1 − a1)    d = m0 + m1·a2 + m2·a3
+//!               s2 ← s2 + a·s1 + b·u      a = 2·a2         p = m1·a1 + m2·a2
+//!                                         b = 2·a3         q = m0 + m2 − d
+//! ```
+//!
+//! Eight operations a frame; 1 − a1 is small at low frequencies and keeps its digits.
 
 use crate::lanes::Lanes;
 use crate::ramp::{Coeffs, Curve, GRID, When};
@@ -30,51 +41,93 @@ pub fn from_biquad(b: [f64; 3], a: [f64; 2]) -> SvfCoeffs {
     [a1, g * a1, g * g * a1, m0, m1, m2]
 }
 
+/// The section as [`tick`] takes it: `[−c a b d p q]`.
+type Stepped = [f64; 6];
+
+/// Passes the input and keeps its state at 0. The negative zeros keep the sign of a zero sample.
+const PINNED: Stepped = [0.0, 0.0, 0.0, 1.0, -0.0, -0.0];
+
+fn stepped(c: &SvfCoeffs) -> Stepped {
+    let [a1, a2, a3, m0, m1, m2] = *c;
+    if (m0, m1, m2) == (1.0, 0.0, 0.0) {
+        return [-2.0 * (1.0 - a1), 2.0 * a2, 2.0 * a3, 1.0, -0.0, -0.0];
+    }
+    let d = m0 + m1 * a2 + m2 * a3;
+    [-2.0 * (1.0 - a1), 2.0 * a2, 2.0 * a3, d, m1 * a1 + m2 * a2, m0 + m2 - d]
+}
+
+fn passes(c: &Stepped) -> bool {
+    c[3..] == PINNED[3..]
+}
+
 /// One section of every lane.
 pub struct Section<L> {
     coeffs: Coeffs<L, 6>,
-    ic1: L,
-    ic2: L,
+    s1: L,
+    s2: L,
+    /// Lanes that filter, or are on their way.
     busy: u32,
 }
 
 impl<L: Lanes> Section<L> {
     /// Neutral in all lanes.
     pub fn new(curve: &Arc<Curve>) -> Self {
-        Section { coeffs: Coeffs::new(curve, NEUTRAL), ic1: L::zero(), ic2: L::zero(), busy: 0 }
+        Section { coeffs: Coeffs::new(curve, PINNED), s1: L::zero(), s2: L::zero(), busy: 0 }
     }
 
-    /// New coefficients for a lane.
+    /// New coefficients for a lane. On the way to a neutral mix (`m0 m1 m2` = 1 0 0) the poles should
+    /// stay where they are.
     pub fn set(&mut self, lane: usize, to: &SvfCoeffs, when: When) {
-        self.coeffs.set(lane, *to, when);
-        self.busy |= 1 << lane;
+        let to = stepped(to);
+        self.coeffs.set(lane, to, when);
+        if self.coeffs.moving_lanes() & (1 << lane) != 0 || !passes(&to) {
+            self.busy |= 1 << lane;
+        } else {
+            self.pin(lane);
+        }
     }
 
     /// Forgets the signal.
     pub fn clear(&mut self, lane: usize) {
-        self.ic1.set(lane, 0.0);
-        self.ic2.set(lane, 0.0);
+        self.s1.set(lane, 0.0);
+        self.s2.set(lane, 0.0);
     }
 
     /// Takes over a lane.
     pub fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
         self.coeffs.carry(lane, &from.coeffs, from_lane);
-        self.ic1.set(lane, from.ic1.get(from_lane));
-        self.ic2.set(lane, from.ic2.get(from_lane));
+        self.s1.set(lane, from.s1.get(from_lane));
+        self.s2.set(lane, from.s2.get(from_lane));
         self.busy = (self.busy & !(1 << lane)) | ((from.busy >> from_lane & 1) << lane);
     }
 
-    /// Whether any lane filters, or is on its way; a section that does not can be left out.
-    fn active(&mut self) -> bool {
-        if self.busy != 0 && !self.coeffs.moving() {
-            for lane in 0..L::N {
-                if self.busy & (1 << lane) != 0 && self.coeffs.target(lane)[3..] == NEUTRAL[3..] {
-                    self.busy &= !(1 << lane);
+    /// A neutral lane at rest keeps an empty state, whether or not other lanes keep the section busy.
+    fn pin(&mut self, lane: usize) {
+        self.busy &= !(1 << lane);
+        self.clear(lane);
+        for (now, pinned) in self.coeffs.now.iter_mut().zip(PINNED) {
+            now.set(lane, pinned);
+        }
+    }
+
+    /// Coefficients at a multiple of [`GRID`]. Lanes whose mix is neutral right now start from an
+    /// empty state, lanes that came to rest so are pinned: what they do depends on absolute frames
+    /// only, not on when the section happened to run.
+    #[inline(never)]
+    fn turn(&mut self, frame: u64) {
+        let before = self.coeffs.moving_lanes();
+        self.coeffs.at(frame);
+        let after = self.coeffs.moving_lanes();
+        for lane in (0..L::N).filter(|lane| before & (1 << lane) != 0) {
+            let [d, p, q] = [3, 4, 5].map(|k: usize| self.coeffs.now[k].get(lane));
+            if (d, p, q) == (1.0, 0.0, 0.0) {
+                if after & (1 << lane) == 0 {
+                    self.pin(lane);
+                } else {
                     self.clear(lane);
                 }
             }
         }
-        self.busy != 0
     }
 }
 
@@ -82,62 +135,76 @@ impl<L: Lanes> Section<L> {
 /// lane cost nothing.
 #[inline(always)]
 pub fn run<L: Lanes>(sections: &mut [Section<L>], frame: u64, io: &mut [L]) {
-    let mut active: [usize; 8] = [0; 8];
-    let (mut n, mut moving) = (0, false);
-    for (i, s) in sections.iter_mut().enumerate() {
-        if s.active() && n < 8 {
-            active[n] = i;
-            n += 1;
-            moving |= s.coeffs.moving();
+    let mut still: [usize; 8] = [0; 8];
+    let mut n = 0;
+    for i in 0..sections.len() {
+        if sections[i].busy == 0 {
+            continue;
         }
-    }
-    if moving {
-        for &i in &active[..n] {
+        if sections[i].coeffs.moving() {
+            steady_all(sections, &still[..n], io);
+            n = 0;
             glide(&mut sections[i], frame, io);
+        } else if n < still.len() {
+            still[n] = i;
+            n += 1;
         }
-        return;
     }
-    match n {
-        0 => {}
-        1 => steady::<L, 1>(sections, &active, io),
-        2 => steady::<L, 2>(sections, &active, io),
-        3 => steady::<L, 3>(sections, &active, io),
-        4 => steady::<L, 4>(sections, &active, io),
-        5 => steady::<L, 5>(sections, &active, io),
-        6 => steady::<L, 6>(sections, &active, io),
-        7 => steady::<L, 7>(sections, &active, io),
-        _ => steady::<L, 8>(sections, &active, io),
-    }
+    steady_all(sections, &still[..n], io);
 }
 
 /// One frame of one section: returns the output, moves the state on.
 #[inline(always)]
-fn tick<L: Lanes>(c: &[L; 6], ic1: &mut L, ic2: &mut L, x: L) -> L {
-    let two = L::splat(2.0);
-    let v3 = x - *ic2;
-    let v1 = c[1].mul_add(v3, c[0] * *ic1);
-    let v2 = c[2].mul_add(v3, c[1].mul_add(*ic1, *ic2));
-    *ic1 = two.mul_add(v1, -*ic1);
-    *ic2 = two.mul_add(v2, -*ic2);
-    c[5].mul_add(v2, c[4].mul_add(v1, c[3] * x))
+fn tick<L: Lanes>(c: &[L; 6], s1: &mut L, s2: &mut L, x: L) -> L {
+    let u = x - *s2;
+    let y = c[3].mul_add(x, c[4].mul_add(*s1, c[5] * *s2));
+    let next = c[1].mul_add(u, c[0].mul_add(*s1, *s1));
+    *s2 = c[2].mul_add(u, c[1].mul_add(*s1, *s2));
+    *s1 = next;
+    y
 }
 
 #[inline(always)]
-fn steady<L: Lanes, const N: usize>(sections: &mut [Section<L>], active: &[usize; 8], io: &mut [L]) {
-    // All sections in one loop: their recurrences overlap, so throughput counts, not latency.
-    let c: [[L; 6]; N] = std::array::from_fn(|n| sections[active[n]].coeffs.now);
-    let mut ic1: [L; N] = std::array::from_fn(|n| sections[active[n]].ic1);
-    let mut ic2: [L; N] = std::array::from_fn(|n| sections[active[n]].ic2);
+fn steady_all<L: Lanes>(sections: &mut [Section<L>], still: &[usize], io: &mut [L]) {
+    match *still {
+        [] => {}
+        [a] => steady(sections, [a], io),
+        [a, b] => steady(sections, [a, b], io),
+        [a, b, c] => steady(sections, [a, b, c], io),
+        [a, b, c, d] => steady(sections, [a, b, c, d], io),
+        _ => {
+            steady_all_more(sections, still, io);
+        }
+    }
+}
+
+/// Five to eight sections.
+#[inline(always)]
+fn steady_all_more<L: Lanes>(sections: &mut [Section<L>], still: &[usize], io: &mut [L]) {
+    match *still {
+        [a, b, c, d, e] => steady(sections, [a, b, c, d, e], io),
+        [a, b, c, d, e, f] => steady(sections, [a, b, c, d, e, f], io),
+        [a, b, c, d, e, f, g] => steady(sections, [a, b, c, d, e, f, g], io),
+        [a, b, c, d, e, f, g, h, ..] => steady(sections, [a, b, c, d, e, f, g, h], io),
+        _ => {}
+    }
+}
+
+/// All sections in one loop: their recurrences overlap, so throughput counts, not latency.
+#[inline(always)]
+fn steady<L: Lanes, const N: usize>(sections: &mut [Section<L>], still: [usize; N], io: &mut [L]) {
+    let c: [[L; 6]; N] = still.map(|i| sections[i].coeffs.now);
+    let mut s1: [L; N] = still.map(|i| sections[i].s1);
+    let mut s2: [L; N] = still.map(|i| sections[i].s2);
     for x in io.iter_mut() {
         let mut y = *x;
         for n in 0..N {
-            y = tick(&c[n], &mut ic1[n], &mut ic2[n], y);
+            y = tick(&c[n], &mut s1[n], &mut s2[n], y);
         }
         *x = y;
     }
     for n in 0..N {
-        let s = &mut sections[active[n]];
-        (s.ic1, s.ic2) = (ic1[n], ic2[n]);
+        (sections[still[n]].s1, sections[still[n]].s2) = (s1[n], s2[n]);
     }
 }
 
@@ -146,12 +213,18 @@ fn glide<L: Lanes>(s: &mut Section<L>, frame: u64, io: &mut [L]) {
     let mut at = 0;
     while at < io.len() {
         let here = frame + at as u64;
-        s.coeffs.at(here);
-        let n = ((GRID - here % GRID) as usize).min(io.len() - at);
-        for x in &mut io[at..at + n] {
-            *x = tick(&s.coeffs.now, &mut s.ic1, &mut s.ic2, *x);
-            s.coeffs.advance();
+        if here.is_multiple_of(GRID) {
+            s.turn(here);
         }
+        let n = ((GRID - here % GRID) as usize).min(io.len() - at);
+        let (mut c, by, mut s1, mut s2) = (s.coeffs.now, s.coeffs.by, s.s1, s.s2);
+        for x in &mut io[at..at + n] {
+            *x = tick(&c, &mut s1, &mut s2, *x);
+            for (c, by) in c.iter_mut().zip(&by) {
+                *c = *c + *by;
+            }
+        }
+        (s.coeffs.now, s.s1, s.s2) = (c, s1, s2);
         at += n;
     }
 }
@@ -180,10 +253,10 @@ mod tests {
     #[test]
     fn neutral_is_bit_exact_and_costs_nothing() {
         let mut s = [Section::<One64>::new(&Curve::new(48000.0))];
-        assert!(!s[0].active());
+        assert_eq!(s[0].busy, 0);
         s[0].set(0, &from_biquad([0.5, 0.1, 0.0], [-0.5, 0.1]), When::Jump);
-        assert!(s[0].active());
+        assert_eq!(s[0].busy, 1);
         s[0].set(0, &NEUTRAL, When::Jump);
-        assert!(!s[0].active());
+        assert_eq!(s[0].busy, 0);
     }
 }

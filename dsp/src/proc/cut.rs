@@ -1,9 +1,11 @@
 //! High-pass and low-pass: Butterworth, 6 to 24 dB per octave, −3.01 dB at the frequency.
 //!
-//! Two SVF sections in series (a first-order section is a biquad with a zero). No latency.
+//! Two sections in series, fitted to the analog prototype up to 20 kHz ([`crate::kernel::design`]).
+//! No latency.
 
 use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
-use crate::kernel::svf::{self, NEUTRAL, Section, SvfCoeffs};
+use crate::kernel::design::{Shape, Spec, response_db};
+use crate::kernel::svf::{self, Section, SvfCoeffs};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
 use crate::ramp::When;
@@ -46,28 +48,33 @@ cut!(Lpf, "lpf", "Low-pass filter", 12000.0, false);
 
 /// Two sections for a slope of 6, 12, 18 or 24 dB per octave.
 fn design(high: bool, freq: f64, slope: i64, rate: f64) -> Targets {
-    let w = (std::f64::consts::PI * freq / rate).tan();
-    let first = || -> SvfCoeffs {
-        let n = 1.0 / (1.0 + w);
-        let b = if high { [n, -n, 0.0] } else { [w * n, w * n, 0.0] };
-        svf::from_biquad(b, [(w - 1.0) * n, 0.0])
-    };
-    let second = |q: f64| -> SvfCoeffs {
-        let k = 1.0 / q;
-        let a1 = 1.0 / (1.0 + w * (w + k));
-        let mix = if high { [1.0, -k, -1.0] } else { [0.0, 0.0, 1.0] };
-        [a1, w * a1, w * w * a1, mix[0], mix[1], mix[2]]
-    };
+    let spec = |shape, q| Spec { shape, freq, gain_db: 0.0, q };
+    let first = spec(if high { Shape::LowCutFirst } else { Shape::HighCutFirst }, 1.0);
+    let second = |q| spec(if high { Shape::LowCut } else { Shape::HighCut }, q);
+    // Q of Butterworth's pairs. A section that a slope does not need keeps the poles it may get.
+    let steep = second(1.306_562_964_876_377);
     let (one, two) = match slope {
-        6 => (first(), NEUTRAL),
-        12 => (second(std::f64::consts::FRAC_1_SQRT_2), NEUTRAL),
-        18 => (second(1.0), first()),
-        _ => (second(0.541_196_100_146_197), second(1.306_562_964_876_377)),
+        6 => (first.section(rate), steep.neutral(rate)),
+        12 => (second(std::f64::consts::FRAC_1_SQRT_2).section(rate), steep.neutral(rate)),
+        18 => (second(1.0).section(rate), first.section(rate)),
+        _ => (second(0.541_196_100_146_197).section(rate), steep.section(rate)),
     };
     let mut to = Targets::default();
     to[..6].copy_from_slice(&one);
     to[6..].copy_from_slice(&two);
     to
+}
+
+fn sections(to: &Targets) -> [SvfCoeffs; 2] {
+    let half = |from: usize| std::array::from_fn(|i| to[from + i]);
+    [half(0), half(6)]
+}
+
+/// Magnitude in dB at a frequency in Hz, of a high-pass or low-pass that is on.
+pub fn response(high: bool, params: &Params, rate: f64, hz: f64) -> f64 {
+    let p = params.parts[0];
+    let to = design(high, p.num("freq"), p.num("slope") as i64, rate);
+    sections(&to).iter().map(|c| response_db(c, rate, hz)).sum()
 }
 
 /// A bank of filters.
@@ -77,8 +84,8 @@ pub struct Cut<L> {
 
 impl<L: Lanes> Process<L> for Cut<L> {
     fn set(&mut self, _part: usize, lane: usize, to: &Targets, when: When) {
-        for (section, c) in self.sections.iter_mut().zip(to.chunks_exact(6)) {
-            section.set(lane, c.try_into().unwrap_or(&NEUTRAL), when);
+        for (section, c) in self.sections.iter_mut().zip(sections(to)) {
+            section.set(lane, &c, when);
         }
     }
 

@@ -1,27 +1,31 @@
 //! Reverb: hall, plate and room from one feedback delay network, stereo in and out.
 //!
-//! The way of a sound: low and high cut → predelay → early reflections of the space, heard at once →
-//! four allpasses a side ("Effect Design, Part 1: Reverberator and Other Filters", Dattorro) → eight
-//! delays a side and a Hadamard matrix, which put it into a network of sixteen lines (see
+//! The way of a sound: low and high cut → predelay → four allpasses a side ("Effect Design, Part 1:
+//! Reverberator and Other Filters", Dattorro), whence the early reflections are heard → two steps of
+//! delays and a Hadamard matrix (see `diffuser`) → a network of sixteen lines (see
 //! [`fdn`](crate::kernel::fdn)). `time` is exact at 1 kHz; `damping` shortens the treble's decay.
-//! Steady noise comes out as loud as it went in, whatever the time. No latency.
+//! Steady noise comes out as loud as it went in, whatever the time. No latency. Below 0.2 s the
+//! diffuser's own length shows: a hall of 0.1 s takes 0.2.
 //!
 //! A stereo strip has one network, fed by both sides, its outputs taken from different lines; a mono
 //! strip hears the power of both outputs. Time, damping, cuts, width and mix glide, predelay is
 //! crossfaded, and another type fades the old room out and starts the new one.
 
+mod diffuser;
 mod space;
 mod tank;
 
 use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, chunk};
-use crate::kernel::svf::{self, NEUTRAL, Section, SvfCoeffs};
+use crate::kernel::fdn::Scratch;
+use crate::kernel::svf::{self, Section, SvfCoeffs};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
 use crate::ramp::{Coeffs, GRID, When};
+use diffuser::Sides;
 use space::{Geometry, SPACES};
 use std::sync::Arc;
-use tank::{PREDELAY_MS, Settings, Sides, Spaces, Tank};
+use tank::{PREDELAY_MS, Settings, Spaces, Tank};
 
 /// Decay time of the treble re that at 1 kHz when damping is 1.
 const DARKEST: f64 = 0.125;
@@ -44,12 +48,13 @@ impl Processor for Reverb {
         Decl::float("mix", Unit::None, 0.0, 1.0, 1.0, "Reverb against the dry signal"),
     ])];
 
-    /// Type, seconds, predelay in frames, treble time ratio, the cuts' tan(πf/rate) or 0, width, mix.
+    /// Type, seconds, predelay in frames, treble time ratio, the cuts' tan(πf/rate), negative out of the path, width, mix.
     fn coeffs(_part: usize, params: &Params, rate: f64) -> Targets {
         let p = params.parts[0];
         let cut = |path: &str, out: f64| {
             let hz = p.num(path);
-            if hz == out { 0.0 } else { (std::f64::consts::PI * (hz / rate).min(0.49)).tan() }
+            let g = (std::f64::consts::PI * (hz / rate).min(0.45)).tan();
+            if hz == out { -g } else { g }
         };
         let mut to = Targets::default();
         to[0] = p.num("type");
@@ -77,27 +82,30 @@ impl Processor for Reverb {
         let tank = |lane: usize| {
             let right = lane % 2 == 1 && shared >> lane & 1 != 0;
             let used = build.lanes.get(lane).is_none_or(Option::is_some);
-            let seed = build.seeds.get(lane).copied().unwrap_or(0);
-            (used && !right).then(|| Box::new(Tank::new(&spaces, build.curve, build.rate, seed)))
+            (used && !right).then(|| Box::new(Tank::new(&spaces, build.curve, build.rate)))
         };
         Bank {
             tanks: (0..L::N).map(tank).collect(),
             shared,
             cuts: [Section::new(build.curve), Section::new(build.curve)],
             mix: Coeffs::new(build.curve, [0.0]),
+            work: Scratch::new(),
             now: 0,
         }
     }
 }
 
-/// The section for a cut at tan(πf/rate) = `g`, Butterworth; 0 is out of the path.
+/// The section for a cut at tan(πf/rate) = `g`, Butterworth. A negative one is out of the path, but
+/// stands ready to glide from where it is.
 fn cut(g: f64, low: bool) -> SvfCoeffs {
-    if g == 0.0 {
-        return NEUTRAL;
-    }
     let k = std::f64::consts::SQRT_2;
+    let m = match (g > 0.0, low) {
+        (false, _) => [1.0, 0.0, 0.0],
+        (true, true) => [1.0, -k, -1.0],
+        (true, false) => [0.0, 0.0, 1.0],
+    };
+    let g = g.abs();
     let a1 = 1.0 / (1.0 + g * (g + k));
-    let m = if low { [1.0, -k, -1.0] } else { [0.0, 0.0, 1.0] };
     [a1, g * a1, g * g * a1, m[0], m[1], m[2]]
 }
 
@@ -108,6 +116,7 @@ pub struct Bank<L> {
     shared: u32,
     cuts: [Section<L>; 2],
     mix: Coeffs<L, 1>,
+    work: Box<Scratch>,
     /// The frame after the last block.
     now: u64,
 }
@@ -200,7 +209,7 @@ impl<L: Lanes> Bank<L> {
                     x[0][i] = v.get(lane) as f32;
                     x[1][i] = v.get(right) as f32;
                 }
-                tank.run(here, n, &mut x);
+                tank.run(here, n, &mut self.work, &mut x);
                 if stereo {
                     out[lane][at..at + n].copy_from_slice(&x[0][..n]);
                     out[right][at..at + n].copy_from_slice(&x[1][..n]);

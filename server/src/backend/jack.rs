@@ -6,7 +6,7 @@
 //! the client, registers, connects. A frozen server can hang it, and then it is abandoned with its session.
 //!
 //! A dead server's client is never closed, since closing can hang: it is leaked, and libjack itself clears it
-//! away when the next client is opened. That costs some kilobytes for each death of a server.
+//! away when the next client is opened. What stays behind is about 40 kB for each death of a server.
 
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;

@@ -20,6 +20,8 @@ pub trait Mixer {
     fn flush(&mut self) -> bool;
     /// Prepares changes for a frame to come; the desk goes on holding the present values.
     fn project(&mut self, frame: u64, ahead: &[(ParamId, Value)]);
+    /// Applies changes to the desk that take effect together at a frame to come, after all before.
+    fn bundle(&mut self, frame: u64, change: Box<dyn FnOnce(&mut Desk) + '_>);
     /// Number of the last batch sent.
     fn sent(&self) -> u64;
     /// Number of the newest batch that took effect.
@@ -54,6 +56,9 @@ impl Mixer for Console {
     }
     fn desk_mut(&mut self) -> &mut Desk {
         self.desk_mut()
+    }
+    fn bundle(&mut self, frame: u64, change: Box<dyn FnOnce(&mut Desk) + '_>) {
+        Console::bundle(self, Some(frame), change);
     }
     fn tick(&mut self) {
         self.tick();

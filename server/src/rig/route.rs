@@ -54,6 +54,19 @@ pub fn check_ids(drafts: &[Draft<'_>], report: &mut Report) {
     unique(drafts.iter().filter(|d| !d.kind.single()).map(|d| (d.id.as_str(), &d.id_span)), report);
 }
 
+/// Gives the second of two linked channels the chain and, where it names none, the destination of the first.
+pub fn follow(drafts: &mut [Draft<'_>]) {
+    for i in 1..drafts.len() {
+        let (before, rest) = drafts.split_at_mut(i);
+        let (first, next) = (&before[i - 1], &mut rest[0]);
+        if first.link.is_some() && next.kind == StripKind::Channel {
+            next.chain.clone_from(&first.chain);
+            next.instances.clone_from(&first.instances);
+            next.to = next.to.take().or_else(|| first.to.clone());
+        }
+    }
+}
+
 /// The strips of the spec, destinations and sends resolved, and every edge among them.
 pub fn connect(drafts: &[Draft<'_>], spec: &mut GraphSpec, report: &mut Report) -> Vec<Edge> {
     spec.strips = drafts.iter().map(strip).collect();
@@ -73,6 +86,10 @@ pub fn connect(drafts: &[Draft<'_>], spec: &mut GraphSpec, report: &mut Report) 
             edges.push(Edge { from: i, to, key: false, span });
         }
         let mut sends = if draft.kind == StripKind::Channel { buses.clone() } else { Vec::new() };
+        if let (StripKind::Monitor, Some((key, _))) = (draft.kind, draft.sends.first()) {
+            report.error(&key.span, "the monitor sends to nobody".into(), "not a destination");
+            continue;
+        }
         for (key, _) in &draft.sends {
             let Some(bus) = send_target(&key.text, spec) else {
                 report

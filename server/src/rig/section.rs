@@ -24,7 +24,7 @@ impl<'n> Section<'n> {
         self.table.get(key)
     }
 
-    /// Where a key's value stands; its own place where it is absent is of no use, so nothing.
+    /// Where a key's value stands, if it is there.
     pub fn span(&self, key: &str) -> Option<Range<usize>> {
         self.table.get(key).map(|(_, n)| n.span.clone())
     }

@@ -85,6 +85,8 @@ pub struct Draft<'n> {
     pub chain: Vec<ProcSpec>,
     /// Every instance of the chain in the rig's order, built or not.
     pub instances: Vec<String>,
+    /// The processors that the rig lists, each with its place.
+    pub listed: Vec<(&'n str, Range<usize>)>,
     /// Where the chain is spelled out.
     pub chain_span: Option<Range<usize>>,
     /// Destination as the rig names it.
@@ -141,8 +143,14 @@ pub fn identity(
             id = given.into();
         }
     }
-    let name = name.map_or_else(|| format!("{}{} {number}", address[..1].to_uppercase(), &address[1..]), str::to_string);
+    let name = name.map_or_else(|| nameless(address, number), str::to_string);
     (name, id, span)
+}
+
+/// The name of what the rig does not name: `Ch 5`.
+pub fn nameless(address: &str, number: usize) -> String {
+    let (first, rest) = address.split_at(1);
+    format!("{}{rest} {number}", first.to_uppercase())
 }
 
 impl<'n> Draft<'n> {
@@ -169,7 +177,8 @@ impl<'n> Draft<'n> {
             StripKind::Main | StripKind::Monitor => {
                 let id = kind.address().to_string();
                 let shown = if kind == StripKind::Main { "Main" } else { "Monitor" };
-                let name = section.text("name", report).unwrap_or(shown).to_string();
+                let given = section.text("name", report).map(str::trim).filter(|n| !n.is_empty());
+                let name = given.unwrap_or(shown).to_string();
                 section.what = format!("[{id}]");
                 (name, id, head.clone())
             }
@@ -198,6 +207,7 @@ impl<'n> Draft<'n> {
             output: None,
             chain: Vec::new(),
             instances: Vec::new(),
+            listed: Vec::new(),
             chain_span: None,
             to: None,
             sends: Vec::new(),
@@ -266,38 +276,34 @@ impl<'n> Draft<'n> {
     }
 
     fn read_chain(&mut self, report: &mut Report) {
-        let mut names: Vec<&str> = Vec::new();
-        match self.section.raw("chain") {
-            None => names.extend(self.kind.default_chain()),
-            Some((_, node)) => {
-                self.chain_span = Some(node.span.clone());
-                let Item::List(list) = &node.item else {
-                    let message = format!("`chain` of {} is a list of processors, not {}", self.what, node.kind());
+        let Some((_, node)) = self.section.raw("chain") else {
+            return self.build_chain(self.kind.default_chain());
+        };
+        let Item::List(list) = &node.item else {
+            let message = format!("`chain` of {} is a list of processors, not {}", self.what, node.kind());
+            report.error(&node.span, message, "expected a list").help("for example `chain = [\"hpf\", \"eq\", \"comp\"]`");
+            return self.build_chain(self.kind.default_chain());
+        };
+        self.chain_span = Some(node.span.clone());
+        for node in list {
+            match &node.item {
+                Item::Text(name) if is_processor(name) => self.listed.push((name, node.span.clone())),
+                Item::Text(name) => {
+                    let known = processor_names().chain(PROCESSORS.iter().copied());
                     report
-                        .error(&node.span, message, "expected a list")
-                        .help("for example `chain = [\"hpf\", \"eq\", \"comp\"]`");
-                    names.extend(self.kind.default_chain());
-                    self.build_chain(&names);
-                    return;
-                };
-                for node in list {
-                    match &node.item {
-                        Item::Text(name) if is_processor(name) => names.push(name),
-                        Item::Text(name) => {
-                            let known = || processor_names().chain(PROCESSORS.iter().copied());
-                            report
-                                .error(&node.span, format!("there is no processor {name:?}"), "unknown processor")
-                                .suggest(base(name), known());
-                        }
-                        Item::Table(t) if t.entries.len() == 1 && t.entries[0].0.text == "insert" => names.push("insert"),
-                        _ => {
-                            let message = format!("a chain lists processors by name, not {}", node.kind());
-                            report.error(&node.span, message, "expected a name");
-                        }
-                    }
+                        .error(&node.span, format!("there is no processor {name:?}"), "unknown processor")
+                        .suggest(base(name), known);
+                }
+                Item::Table(t) if t.entries.len() == 1 && t.entries[0].0.text == "insert" => {
+                    self.listed.push(("insert", node.span.clone()));
+                }
+                _ => {
+                    let message = format!("a chain lists processors by name, not {}", node.kind());
+                    report.error(&node.span, message, "expected a name");
                 }
             }
         }
+        let names: Vec<&str> = self.listed.iter().map(|(n, _)| *n).collect();
         self.build_chain(&names);
     }
 

@@ -4,8 +4,8 @@ use super::diagnose::{Report, listed};
 use super::node::{Item, Key, Node, Table};
 use super::route::send_target;
 use super::strip::{Draft, MOST_BANDS, base, is_processor};
-use headroom_dsp::graph::{GraphSpec, StripKind};
-use headroom_dsp::param::{Access, Decl, Kind, Taper, Unit, Value, taper};
+use headroom_dsp::graph::GraphSpec;
+use headroom_dsp::param::{Access, Decl, Kind, Taper, Value, taper};
 use headroom_dsp::tree::{Owner, ParamId, Tree};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -60,10 +60,9 @@ impl<'a> Reader<'a> {
     pub fn strip(&mut self, index: usize, draft: &mut Draft<'_>) {
         let what = draft.what.clone();
         let at = At { owner: Owner::Strip(index), what: &what };
-        for name in draft.instances.iter().filter(|_| draft.chain_span.is_some()) {
-            if self.unbuilt(base(name)) {
-                let span = draft.chain_span.clone().unwrap_or_default();
-                self.warn_unbuilt(base(name), &span);
+        for (name, span) in &draft.listed {
+            if self.unbuilt(name) {
+                self.warn_unbuilt(name, span);
             }
         }
         if let Some((key, node)) = draft.section.raw("name") {
@@ -91,8 +90,7 @@ impl<'a> Reader<'a> {
             }
         }
         let rest: Vec<_> = draft.section.rest().collect();
-        let mut also: Vec<&str> = draft.section.asked().to_vec();
-        also.retain(|k| *k != "kind" || draft.kind != StripKind::Channel);
+        let also: Vec<&str> = draft.section.asked().to_vec();
         for (key, node) in rest {
             let instance = key.text.as_str();
             let in_chain = draft.instances.iter().any(|i| i == instance);
@@ -271,6 +269,13 @@ impl<'a> Reader<'a> {
             return;
         }
         match coerce(decl, node, self.rate) {
+            // As the id is made: blanks around a name do not count, and an empty one is none.
+            Ok(Value::Text(text)) if decl.path == "name" => {
+                let name = text.trim();
+                if !name.is_empty() {
+                    self.put(id, Value::Text(name.into()), &node.span, at);
+                }
+            }
             Ok(value) => {
                 self.check_text(at, decl, &value, &node.span);
                 self.put(id, value, &node.span, at);
@@ -341,34 +346,9 @@ struct Wrong {
     help: Option<String>,
 }
 
-fn number(x: f64, unit: Unit) -> String {
-    let suffix = suffix(unit);
-    let x = x as f32;
-    if suffix.is_empty() { format!("{x}") } else { format!("{x} {suffix}") }
-}
-
-fn suffix(unit: Unit) -> &'static str {
-    match unit {
-        Unit::None => "",
-        Unit::Db => "dB",
-        Unit::Dbfs => "dBFS",
-        Unit::Dbtp => "dBTP",
-        Unit::Lufs => "LUFS",
-        Unit::Lu => "LU",
-        Unit::Hz => "Hz",
-        Unit::Ms => "ms",
-        Unit::S => "s",
-        Unit::Frames => "frames",
-        Unit::DbOct => "dB/oct",
-        Unit::Bits => "bit",
-        Unit::Semitones => "semitones",
-        Unit::Bpm => "BPM",
-    }
-}
-
 /// What a parameter takes, in words.
 fn expected(decl: &Decl) -> String {
-    let unit = suffix(decl.unit);
+    let unit = decl.unit.suffix();
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     match decl.kind {
         Kind::Float { max, taper: Taper::Level, .. } => format!("a level of {} to {max}{unit} or \"off\"", taper::LEVEL_FLOOR_DB),
@@ -434,25 +414,12 @@ fn in_range(decl: &Decl, x: f64) -> Option<Value> {
     ok.then(|| decl.clamp(&Value::Float(x)))
 }
 
-/// The number that a text names for this parameter: `-6 dB`, `1.2k`, `off`, `480 frames`.
+/// The number that a text names for this parameter: `-6 dB`, `1.2k`, `off`, `480 frames`. Nothing is
+/// rounded to what the parameter allows: a rig that asks for 16 dB/oct is told so.
 fn from_text(decl: &Decl, text: &str, rate: f64) -> Option<f64> {
-    let text = text.trim().to_lowercase().replace('−', "-");
-    if matches!(decl.kind, Kind::Float { taper: Taper::Level, .. }) && matches!(text.as_str(), "off" | "-inf" | "-oo") {
-        return Some(taper::OFF_DB);
-    }
-    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c))).unwrap_or(text.len());
-    let x: f64 = text[..end].parse().ok()?;
-    let factor = match (decl.unit, text[end..].trim()) {
-        (_, "") => 1.0,
-        (unit, own) if own == suffix(unit).to_lowercase() => 1.0,
-        (Unit::Db | Unit::Dbfs | Unit::Dbtp | Unit::DbOct, "db") => 1.0,
-        (Unit::Hz, "k" | "khz") | (Unit::Ms, "s") => 1000.0,
-        (Unit::S, "ms") => 0.001,
-        (Unit::Ms, "frames") => 1000.0 / rate,
-        (Unit::Ms, "m") => 1000.0 / 343.0,
-        _ => return None,
-    };
-    Some(x * factor)
+    let any = Kind::Float { min: f64::MIN, max: f64::MAX, default: 0.0, taper: Taper::Linear };
+    let kind = if matches!(decl.kind, Kind::Float { .. }) { decl.kind } else { any };
+    Decl { kind, ..*decl }.parse_at(text, rate).ok().map(|v| v.as_f64())
 }
 
 /// A value as a message quotes it.

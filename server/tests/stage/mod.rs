@@ -51,7 +51,7 @@ pub struct Stage {
 }
 
 /// A console as the rig's text describes it, on the internal clock.
-pub fn console(text: &str, source: Source) -> (Console, rig::settings::OscConfig) {
+pub fn console(text: &str, source: Source) -> (Console, rig::OscConfig) {
     let rig = rig::parse(text, "stage.toml").unwrap_or_else(|e| panic!("{}", e.0.render(false)));
     let tree = Tree::new(&rig.spec);
     let mut values = tree.defaults();

@@ -96,3 +96,17 @@ pub fn correlation(x: &[f64], y: &[f64]) -> f64 {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     dot(x, y) / (dot(x, x) * dot(y, y)).sqrt()
 }
+
+/// Energy outside 1 kHz ± 200 Hz re the whole, in dB.
+pub fn outside(x: &[f64], rate: f64) -> f64 {
+    let n = x.len();
+    let plan = RealFftPlanner::<f64>::new().plan_fft_forward(n);
+    let window = |i: usize| (0.5 - 0.5 * (TAU * i as f64 / n as f64).cos()).powi(2);
+    let mut y: Vec<f64> = x.iter().enumerate().map(|(i, x)| x * window(i)).collect();
+    let mut bins = plan.make_output_vec();
+    plan.process(&mut y, &mut bins).unwrap();
+    let tone = |k: usize| (k as f64 * rate / n as f64 - 1000.0).abs() <= 200.0;
+    let energy =
+        |inside: bool| bins.iter().enumerate().filter(|(k, _)| tone(*k) == inside).map(|(_, b)| b.norm_sqr()).sum::<f64>();
+    10.0 * (energy(false) / (energy(true) + energy(false))).log10()
+}

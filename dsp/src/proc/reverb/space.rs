@@ -10,8 +10,8 @@ pub const EARLY: usize = 7;
 
 /// Memory each part needs, in ms, for any of the spaces.
 pub const LONGEST_LINE_MS: f64 = 85.0;
-pub const LONGEST_SPREAD_MS: f64 = 41.0;
-pub const LONGEST_EARLY_MS: f64 = 83.0;
+pub const LONGEST_TAP_MS: f64 = 56.0;
+pub const LONGEST_SCATTER_MS: f64 = 15.5;
 pub const LONGEST_ALLPASS_MS: f64 = 9.9;
 
 /// What makes a kind of room.
@@ -20,12 +20,17 @@ pub struct Space {
     lines_ms: [f64; 2],
     /// Span over which a sound enters the network, ms.
     spread_ms: f64,
+    /// Span of the diffuser's second step, ms.
+    scatter_ms: f64,
     /// Delays of the input diffuser's allpasses, ms, left and right.
     allpass_ms: [[f64; ALLPASSES]; 2],
     /// Early reflections of each side: ms, gain, and whether they come from the other side.
     early: [[(f64, f32, bool); EARLY]; 2],
     /// Level of what enters the network re what comes around: how directly the tail sets in.
     pub direct: f64,
+    /// Phases from which the network's matrix starts to turn. How evenly a band decays is a matter of
+    /// chance, a few percent of its time; these are good throws at 48 kHz.
+    pub seed: u64,
     /// Frequency at which damping has reached half its decibels, Hz.
     pub corner: f64,
 }
@@ -37,44 +42,49 @@ pub static SPACES: [Space; 3] = [
     // Hall: reflections far apart, a tail that swells.
     Space {
         lines_ms: [30.0, 84.0],
-        spread_ms: 40.0,
+        spread_ms: 26.0,
+        scatter_ms: 15.0,
         allpass_ms: [[4.77, 3.59, 9.31, 7.13], [4.31, 3.93, 8.67, 7.79]],
         early: [
             [
-                (7.3, 0.20, false),
-                (16.9, 0.18, true),
-                (23.7, 0.17, false),
-                (31.1, -0.15, false),
-                (40.3, 0.13, true),
-                (52.7, -0.10, false),
-                (66.1, 0.08, true),
+                (6.1, 0.20, false),
+                (13.9, 0.18, true),
+                (19.7, 0.17, false),
+                (26.3, -0.15, false),
+                (33.1, 0.12, true),
+                (41.9, -0.09, false),
+                (52.7, 0.07, true),
             ],
             [
-                (8.9, 0.20, false),
-                (14.3, -0.18, true),
-                (25.9, 0.17, false),
-                (33.7, 0.15, true),
-                (43.1, -0.13, false),
-                (55.3, 0.10, false),
-                (71.9, 0.08, true),
+                (7.3, 0.20, false),
+                (11.9, -0.18, true),
+                (21.1, 0.17, false),
+                (28.3, 0.15, true),
+                (35.9, -0.12, false),
+                (44.3, 0.09, false),
+                (55.1, 0.07, true),
             ],
         ],
-        direct: 0.7,
-        corner: 7000.0,
+        direct: 0.8,
+        seed: 10,
+        corner: 9000.0,
     },
     // Plate: dense at once, bright, no reflections.
     Space {
         lines_ms: [24.0, 78.0],
-        spread_ms: 12.0,
+        spread_ms: 8.0,
+        scatter_ms: 5.0,
         allpass_ms: [[2.13, 3.31, 5.03, 1.69], [2.41, 2.99, 5.47, 1.87]],
         early: NO_EARLY,
         direct: 1.0,
-        corner: 9000.0,
+        seed: 6,
+        corner: 11000.0,
     },
     // Room: reflections close together, the tail right behind them.
     Space {
         lines_ms: [21.0, 72.0],
-        spread_ms: 22.0,
+        spread_ms: 16.0,
+        scatter_ms: 9.0,
         allpass_ms: [[3.11, 2.23, 6.07, 4.39], [2.83, 2.51, 6.61, 4.01]],
         early: [
             [
@@ -97,7 +107,8 @@ pub static SPACES: [Space; 3] = [
             ],
         ],
         direct: 0.9,
-        corner: 7000.0,
+        seed: 3,
+        corner: 9000.0,
     },
 ];
 
@@ -108,6 +119,8 @@ pub struct Geometry {
     pub lines: [usize; LINES],
     /// Delays at which the two sides enter the network, the first half left.
     pub spread: [usize; LINES],
+    /// Delays of the diffuser's second step.
+    pub scatter: [usize; LINES],
     /// Allpasses, left and right.
     pub allpass: [[usize; ALLPASSES]; 2],
     /// Early reflections of each side: frames, gain, side they come from.
@@ -139,6 +152,13 @@ impl Geometry {
             n
         });
         let mut taken = Vec::new();
+        let scatter = std::array::from_fn(|i| {
+            let place = (i * 5 % 16) as f64 + (0.618_034 * (i + 1) as f64).fract();
+            let n = near_prime(frames(space.scatter_ms * place / 16.0).max(2), &taken);
+            taken.push(n);
+            n
+        });
+        let mut taken = Vec::new();
         let allpass = space.allpass_ms.map(|side| {
             side.map(|ms| {
                 let n = near_prime(frames(ms).max(CHUNK + 1), &taken);
@@ -151,7 +171,7 @@ impl Geometry {
             side += 1;
             taps.map(|(ms, gain, cross)| (frames(ms), gain, (side - 1) ^ usize::from(cross)))
         });
-        Geometry { lines, spread, allpass, early }
+        Geometry { lines, spread, scatter, allpass, early }
     }
 
     /// Energy of the early reflections of one side.
@@ -180,11 +200,12 @@ mod tests {
                 lines.sort_unstable();
                 assert!(lines.windows(2).all(|w| w[0] < w[1]));
                 assert!(lines[0] > CHUNK && lines[LINES - 1] as f64 <= LONGEST_LINE_MS * rate / 1000.0);
-                assert!(g.spread.iter().all(|&n| (n as f64) < LONGEST_SPREAD_MS * rate / 1000.0));
+                assert!(g.spread.iter().all(|&n| (n as f64) < LONGEST_TAP_MS * rate / 1000.0));
+                assert!(g.scatter.iter().all(|&n| (n as f64) < LONGEST_SCATTER_MS * rate / 1000.0));
                 let allpass = g.allpass.as_flattened();
                 assert!(allpass.iter().all(|&n| n > CHUNK && (n as f64) < LONGEST_ALLPASS_MS * rate / 1000.0));
                 let early = g.early.as_flattened();
-                assert!(early.iter().all(|&(n, ..)| (n as f64) < LONGEST_EARLY_MS * rate / 1000.0));
+                assert!(early.iter().all(|&(n, ..)| (n as f64) < LONGEST_TAP_MS * rate / 1000.0));
             }
         }
     }

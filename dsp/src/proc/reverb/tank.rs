@@ -1,19 +1,14 @@
 //! One strip's reverb: predelay, early reflections, input diffuser, network.
 
-use super::space::{self, ALLPASSES, Geometry, SPACES};
+use super::diffuser::{Diffuser, Sides};
+use super::space::{self, Geometry, SPACES};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
-use crate::kernel::fdn::{self, Block, Fdn, LINES};
+use crate::kernel::fdn::{self, Fdn, Scratch};
 use crate::ramp::{Curve, Gain, When};
 use std::sync::Arc;
 
-/// Both sides of a chunk.
-pub type Sides = [[f32; CHUNK]; 2];
-
 /// Longest predelay in ms.
 pub const PREDELAY_MS: f64 = 500.0;
-
-/// Gain of the input diffuser's allpasses.
-const ALLPASS: f32 = 0.62;
 
 /// The settings of one strip that a tank follows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,17 +44,17 @@ pub struct Tank {
     /// Level of the network.
     level: Gain,
     width: Gain,
+    /// Nothing has sounded since the last silence: nothing is worked out, nothing kept.
+    quiet: bool,
     predelay: Crossfade<usize>,
     before: Lines<f32>,
-    early: Lines<f32>,
-    allpass: Lines<f32>,
-    spread: Lines<f32>,
+    diffuser: Diffuser,
     fdn: Fdn,
 }
 
 impl Tank {
     /// A silent tank.
-    pub fn new(spaces: &Spaces, curve: &Arc<Curve>, rate: f64, seed: u64) -> Tank {
+    pub fn new(spaces: &Spaces, curve: &Arc<Curve>, rate: f64) -> Tank {
         let frames = |ms: f64| (ms * rate / 1000.0).ceil() as usize + CHUNK;
         let asked = Settings { kind: 0, time: 1.8, predelay: 0, treble: 1.0, width: 1.0 };
         let mut tank = Tank {
@@ -72,13 +67,12 @@ impl Tank {
             gate: Gain::new(curve, 1.0),
             level: Gain::new(curve, 0.0),
             width: Gain::new(curve, 1.0),
+            quiet: true,
             predelay: Crossfade::new(0),
             before: Lines::new(2, frames(PREDELAY_MS)),
-            early: Lines::new(2, frames(space::LONGEST_EARLY_MS)),
-            allpass: Lines::new(2 * ALLPASSES, frames(space::LONGEST_ALLPASS_MS) - CHUNK),
-            spread: Lines::new(2, frames(space::LONGEST_SPREAD_MS)),
+            diffuser: Diffuser::new(rate),
             // The network reads before it writes: no chunk on top.
-            fdn: Fdn::new(curve, rate, frames(space::LONGEST_LINE_MS) - CHUNK, seed),
+            fdn: Fdn::new(curve, rate, frames(space::LONGEST_LINE_MS) - CHUNK),
         };
         tank.set(asked, When::Jump);
         tank
@@ -108,7 +102,7 @@ impl Tank {
 
     fn enter(&mut self, kind: usize, when: When) {
         self.kind = kind;
-        self.fdn.set_lengths(&self.spaces[kind].lines);
+        self.fdn.enter(&self.spaces[kind].lines, SPACES[kind].seed);
         self.tune(when);
     }
 
@@ -119,20 +113,23 @@ impl Tank {
         self.fdn.set(&fdn::absorption(&geometry.lines, self.rate, time, treble, space.corner), when);
         // Two independent sides of equal power come out as loud as they went in.
         let pass = fdn::pass(&geometry.lines, self.rate, time);
-        let late = space.direct * space.direct + pass / (1.0 - pass);
-        self.level.set(((1.0 - geometry.early_energy()) / late).sqrt(), when);
+        let energy = geometry.early_energy() + space.direct * space.direct + pass / (1.0 - pass);
+        self.level.set(energy.powf(-0.5), when);
     }
 
     /// Forgets the sound from before `now`.
     pub fn forget(&mut self, now: u64) {
+        self.quiet = true;
+        self.forget_sound(now);
+    }
+
+    fn forget_sound(&mut self, now: u64) {
         self.before.forget_all(now);
         self.forget_room(now);
     }
 
     fn forget_room(&mut self, now: u64) {
-        self.early.forget_all(now);
-        self.allpass.forget_all(now);
-        self.spread.forget_all(now);
+        self.diffuser.forget(now);
         self.fdn.forget(now);
     }
 
@@ -143,21 +140,18 @@ impl Tank {
         let g = &self.spaces[self.kind];
         let longest = |n: &[usize]| n.iter().copied().max().unwrap_or(0);
         let diffuser: usize = longest(&[g.allpass[0].iter().sum(), g.allpass[1].iter().sum()]);
-        (predelay + diffuser + longest(&g.spread) + self.fdn.longest()) as u64
+        (predelay + diffuser + longest(&g.spread) + longest(&g.scatter) + self.fdn.longest()) as u64
     }
 
     /// Takes over another tank, sound, settings and movement, at frame `now`.
     pub fn carry(&mut self, from: &Tank, now: u64) {
-        (self.asked, self.kind, self.switch) = (from.asked, from.kind, from.switch);
+        (self.asked, self.kind, self.switch, self.quiet) = (from.asked, from.kind, from.switch, from.quiet);
         self.gate.clone_from(&from.gate);
         self.level.clone_from(&from.level);
         self.width.clone_from(&from.width);
         self.predelay.clone_from(&from.predelay);
-        let parts = [(&mut self.before, &from.before, 2), (&mut self.early, &from.early, 2), (&mut self.spread, &from.spread, 2)];
-        for (to, from, count) in parts {
-            (0..count).for_each(|i| _ = to.carry(i, from, i, now));
-        }
-        (0..2 * ALLPASSES).for_each(|i| _ = self.allpass.carry(i, &from.allpass, i, now));
+        (0..2).for_each(|i| _ = self.before.carry(i, &from.before, i, now));
+        self.diffuser.carry(&from.diffuser, now);
         self.fdn.carry(&from.fdn, now);
     }
 
@@ -185,95 +179,47 @@ impl Tank {
 
     /// One chunk: `io` is what goes in, then what the room answers.
     #[inline(always)]
-    pub fn run(&mut self, frame: u64, n: usize, io: &mut Sides) {
-        let geometry = &self.spaces[self.kind];
-        for (side, x) in io.iter().enumerate() {
-            self.before.write(side, frame, &x[..n]);
+    pub fn run(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
+        if self.quiet {
+            let sound = |x: &[f32; CHUNK]| x[..n].iter().position(|x| *x != 0.0);
+            let Some(first) = io.iter().filter_map(sound).min() else { return };
+            self.quiet = false;
+            self.forget_sound(frame);
+            self.fdn.start(frame + first as u64);
         }
+        // The usual block gets loops of known length.
+        if n == CHUNK { self.chunk(frame, CHUNK, work, io) } else { self.chunk(frame, n, work, io) }
+    }
+
+    #[inline(always)]
+    fn chunk(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
+        for (side, x) in io.iter().enumerate() {
+            self.before.write_with(side, frame, n, |t| x[t]);
+        }
+        let mut early = [[0.0f32; CHUNK]; 2];
+        self.predelayed(frame, n, &mut early);
         let mut gate = [1.0f32; CHUNK];
         if self.gate.resting() != Some(1.0) {
             self.gate.run(frame, n, |t, g| gate[t] = g as f32);
-        }
-        let mut x = [[0.0f32; CHUNK]; 2];
-        self.predelayed(frame, n, &mut x);
-        for x in &mut x {
-            for t in 0..n {
-                x[t] *= gate[t];
-            }
-        }
-        for (side, x) in x.iter().enumerate() {
-            self.early.write(side, frame, &x[..n]);
-        }
-
-        let mut y = [[0.0f32; CHUNK]; 2];
-        if geometry.early[0][0].1 != 0.0 {
-            let mut tap = [0.0f32; CHUNK];
-            for (y, taps) in y.iter_mut().zip(&geometry.early) {
-                for &(delay, gain, side) in taps {
-                    self.early.read(side, frame, delay, &mut tap[..n]);
-                    for t in 0..n {
-                        y[t] += gain * tap[t];
-                    }
-                }
-            }
-        }
-
-        for (side, (x, delays)) in x.iter_mut().zip(&geometry.allpass).enumerate() {
-            for (i, &delay) in delays.iter().enumerate() {
-                let mut v = [0.0f32; CHUNK];
-                self.allpass.read(side * ALLPASSES + i, frame, delay, &mut v[..n]);
+            for x in &mut early {
                 for t in 0..n {
-                    let w = x[t] + ALLPASS * v[t];
-                    x[t] = v[t] - ALLPASS * w;
-                    v[t] = w;
+                    x[t] *= gate[t];
                 }
-                self.allpass.write(side * ALLPASSES + i, frame, &v[..n]);
             }
-            self.spread.write(side, frame, &x[..n]);
         }
+        self.diffuser.run(&self.spaces[self.kind], frame, n, &mut early, &mut work.input);
+        self.fdn.run(frame, n, work, SPACES[self.kind].direct as f32, io);
 
-        let mut input: Block = [[0.0; CHUNK]; LINES];
-        for (i, (v, &delay)) in input.iter_mut().zip(&geometry.spread).enumerate() {
-            self.spread.read(i / (LINES / 2), frame, delay, &mut v[..n]);
-        }
-        // Eight delays a side and an orthonormal matrix keep each side's energy.
-        let scale = (1.0 / (4.0 * (LINES as f64 / 2.0).sqrt())) as f32;
+        let (mut level, mut width) = ([0.0f32; CHUNK], [0.0f32; CHUNK]);
+        fill(&mut self.level, frame, n, &mut level);
+        fill(&mut self.width, frame, n, &mut width);
+        let [left, right] = io;
         for t in 0..n {
-            let mut v: [f32; LINES] = std::array::from_fn(|i| input[i][t] * scale);
-            fdn::hadamard(&mut v);
-            for i in 0..LINES {
-                input[i][t] = v[i];
-            }
-        }
-        let mut out: Block = [[0.0; CHUNK]; LINES];
-        self.fdn.run(frame, n, &input, &mut out);
-
-        let direct = SPACES[self.kind].direct as f32;
-        let mut level = [0.0f32; CHUNK];
-        match self.level.resting() {
-            Some(rest) => level = [rest as f32; CHUNK],
-            None => self.level.run(frame, n, |t, l| level[t] = l as f32),
-        }
-        let mut width = [0.5f32; CHUNK];
-        match self.width.resting() {
-            Some(rest) => width = [0.5 * rest as f32; CHUNK],
-            None => self.width.run(frame, n, |t, w| width[t] = 0.5 * w as f32),
-        }
-        for t in 0..n {
-            let (mut l, mut r) = (0.0, 0.0);
-            for i in 0..LINES / 2 {
-                let (a, b) = (out[2 * i][t] + direct * input[2 * i][t], out[2 * i + 1][t] + direct * input[2 * i + 1][t]);
-                if OUT_SIGNS >> (2 * i) & 1 != 0 {
-                    l -= a
-                } else {
-                    l += a
-                }
-                if OUT_SIGNS >> (2 * i + 1) & 1 != 0 { r -= b } else { r += b }
-            }
-            let (l, r) = ((y[0][t] + level[t] * l) * gate[t], (y[1][t] + level[t] * r) * gate[t]);
-            let (mid, side) = (0.5 * (l + r), width[t] * (l - r));
-            io[0][t] = mid + side;
-            io[1][t] = mid - side;
+            let loud = level[t] * gate[t];
+            let (l, r) = (loud * (early[0][t] + left[t]), loud * (early[1][t] + right[t]));
+            let (mid, side) = (0.5 * (l + r), 0.5 * width[t] * (l - r));
+            left[t] = mid + side;
+            right[t] = mid - side;
         }
     }
 
@@ -282,17 +228,25 @@ impl Tank {
     fn predelayed(&self, frame: u64, n: usize, to: &mut Sides) {
         let (old, new) = self.predelay.heard();
         for (side, to) in to.iter_mut().enumerate() {
-            self.before.read(side, frame, *new, &mut to[..n]);
-            if let Some(old) = old {
-                let mut was = [0.0f32; CHUNK];
-                self.before.read(side, frame, *old, &mut was[..n]);
-                for t in 0..n {
-                    to[t] = was[t] + (to[t] - was[t]) * self.predelay.share(frame + t as u64, &self.curve) as f32;
+            let is = self.before.chunk(side, frame, *new);
+            match old {
+                None => to[..n].copy_from_slice(&is[..n]),
+                Some(old) => {
+                    let was = self.before.chunk(side, frame, *old);
+                    for t in 0..n {
+                        to[t] = was[t] + (is[t] - was[t]) * self.predelay.share(frame + t as u64, &self.curve) as f32;
+                    }
                 }
             }
         }
     }
 }
 
-/// Signs of the lines at the outputs, line 0 lowest: lines of even number go left, odd ones right.
-const OUT_SIGNS: u32 = 0b1001_1010_0011_0110;
+/// A gain's values over a chunk.
+#[inline(always)]
+fn fill(gain: &mut Gain, frame: u64, n: usize, to: &mut [f32; CHUNK]) {
+    match gain.resting() {
+        Some(rest) => *to = [rest as f32; CHUNK],
+        None => gain.run(frame, n, |t, g| to[t] = g as f32),
+    }
+}

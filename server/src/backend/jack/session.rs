@@ -3,13 +3,15 @@
 use std::ffi::{CStr, c_char};
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 use crossbeam_utils::atomic::AtomicCell;
 use jack::{
     Client, ClientStatus, Control, Frames, LoggerType, Port, PortId, ProcessScope, Unowned,
 };
+
+use nix::unistd::gettid;
 
 use super::supervisor::{Message, Notice};
 use super::worker::Task;
@@ -35,8 +37,49 @@ pub(super) struct Shared {
     pub(super) rate: AtomicU32,
     /// The process thread is to end.
     pub(super) quit: AtomicBool,
-    /// It is about to.
-    pub(super) ended: AtomicBool,
+    /// How many of JACK's threads are in our callbacks, and their numbers in the kernel, 0 before the first.
+    inside: AtomicU32,
+    pub(super) process_thread: AtomicI32,
+    notify_thread: AtomicI32,
+}
+
+impl Shared {
+    /// Whether no thread of JACK's is in our code.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.inside.load(Ordering::SeqCst) == 0
+            && is_asleep(self.process_thread.load(Ordering::Relaxed))
+            && is_asleep(self.notify_thread.load(Ordering::Relaxed))
+    }
+
+    fn enter(&self) -> Inside<'_> {
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        Inside(self)
+    }
+}
+
+/// One of JACK's threads is in our code.
+struct Inside<'a>(&'a Shared);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether a thread of this process sleeps, or is no more.
+fn is_asleep(thread: i32) -> bool {
+    // "TID (NAME) STATE …", and the name may hold anything.
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    stat.ok().is_none_or(|s| {
+        s.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('S'))
+    })
+}
+
+/// Whether this process has such a thread.
+pub(super) fn exists(thread: i32) -> bool {
+    thread != 0 && std::fs::exists(format!("/proc/self/task/{thread}")).unwrap_or(false)
 }
 
 // Both cross as one pointer. Were they wider, the cells would fall back to a lock.
@@ -149,17 +192,13 @@ impl Process {
         }
     }
 
-    fn period_start(same_clock: bool, scope: &ProcessScope) -> Option<u64> {
-        if !same_clock {
-            return None;
+    fn period(&mut self, scope: &ProcessScope) {
+        if self.shared.beats.fetch_add(1, Ordering::Relaxed) == 0 {
+            // The one system call, in a period that is silent anyway.
+            self.shared
+                .process_thread
+                .store(gettid().as_raw(), Ordering::Relaxed);
         }
-        scope.cycle_times().ok().map(|t| t.current_usecs * 1_000)
-    }
-}
-
-impl jack::ProcessHandler for Process {
-    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
-        self.shared.beats.fetch_add(1, Ordering::Relaxed);
         self.adopt_table();
         self.shared
             .period
@@ -167,7 +206,7 @@ impl jack::ProcessHandler for Process {
         let frames = scope.n_frames() as usize;
         if frames > MAX_PERIOD {
             self.table.hush(frames, true);
-            return Control::Continue;
+            return;
         }
         let sound = match self.shared.seat.take() {
             Some(mut rack) => {
@@ -185,11 +224,27 @@ impl jack::ProcessHandler for Process {
             None => false,
         };
         self.table.hush(frames, !sound);
-        if self.shared.quit.load(Ordering::Relaxed) {
-            self.shared.ended.store(true, Ordering::Relaxed);
-            return Control::Quit;
+    }
+
+    fn period_start(same_clock: bool, scope: &ProcessScope) -> Option<u64> {
+        if !same_clock {
+            return None;
         }
-        Control::Continue
+        scope.cycle_times().ok().map(|t| t.current_usecs * 1_000)
+    }
+}
+
+impl jack::ProcessHandler for Process {
+    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        self.shared.inside.fetch_add(1, Ordering::SeqCst);
+        self.period(scope);
+        let quit = self.shared.quit.load(Ordering::Relaxed);
+        self.shared.inside.fetch_sub(1, Ordering::SeqCst);
+        if quit {
+            Control::Quit
+        } else {
+            Control::Continue
+        }
     }
 }
 
@@ -202,11 +257,21 @@ pub(super) struct Notify {
 }
 
 impl Notify {
+    fn enter(&self) -> Inside<'_> {
+        let inside = self.shared.enter();
+        self.shared
+            .notify_thread
+            .store(gettid().as_raw(), Ordering::Relaxed);
+        inside
+    }
+
     fn notice(&self, notice: Notice) {
+        let _inside = self.enter();
         let _ = self.supervisor.send(Message::Notice(self.session, notice));
     }
 
     fn task(&self, task: Task) {
+        let _inside = self.enter();
         let _ = self.worker.send(task);
     }
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use jack::{Client, ClientOptions, ProcessScope};
 
 use super::session::Shared;
 use super::worker::{self, Leave, Task};
@@ -18,8 +17,9 @@ use crate::backend::{BackendEvent, Format, Rack, Xrun};
 const TICK: Duration = Duration::from_millis(20);
 /// A supervisor that slept this long itself cannot blame JACK for the silence.
 const OVERSLEPT: Duration = Duration::from_millis(150);
-/// A stalled session is asked after this often, by a second client.
-const SECOND_OPINION: Duration = Duration::from_secs(1);
+/// How often the worker of a stalled session looks whether the server runs without us. A server that waits for
+/// another client does so too, for some seconds, and then comes back by itself.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 /// After this long a worker counts as hung, and the next one is started without it.
 const HUNG: Duration = Duration::from_secs(5);
 
@@ -39,18 +39,8 @@ pub(super) enum Message {
     Left(u64),
     /// From JACK's notification thread.
     Notice(u64, Notice),
-    /// From a second client, asked about a session that gets no periods.
-    Opinion(u64, Opinion),
-}
-
-/// How the server of a stalled session looks to another client.
-pub(super) enum Opinion {
-    /// It runs, only not for us.
-    Runs,
-    /// It answers, and runs for nobody: its card was pulled out. A new client would fare no better.
-    Stands,
-    /// It is not there.
-    Gone,
+    /// From a worker: whether its server runs periods, though we get none.
+    ServerRuns(u64, bool),
 }
 
 /// What JACK tells a client.
@@ -84,7 +74,8 @@ enum Stage {
     Opening,
     /// Periods come.
     Beating(Heart),
-    /// They have stopped, and nobody said why. `asked`: when to have a second client look, None while it looks.
+    /// They have stopped, and nobody said why. `asked`: when the worker is to look at the
+    /// server, None while it looks.
     Stalled {
         heart: Heart,
         asked: Option<Instant>,
@@ -202,9 +193,7 @@ impl Supervisor {
             Message::Opened(number, shared) if number == self.session.number => self.opened(shared),
             Message::Left(number) if number == self.session.number => self.reopen(),
             Message::Notice(number, notice) if number == self.session.number => self.notice(notice),
-            Message::Opinion(number, opinion) if number == self.session.number => {
-                self.judge(opinion)
-            }
+            Message::ServerRuns(number, runs) if number == self.session.number => self.judge(runs),
             // From a session that is over.
             _ => {}
         }
@@ -228,19 +217,17 @@ impl Supervisor {
             .is_some_and(|owner| owner.send(()).is_ok())
     }
 
-    fn judge(&mut self, opinion: Opinion) {
+    /// A server that runs without us has dropped us, and wants a new client. One that stands, because it is
+    /// frozen or its card was pulled out, would serve a new client no better.
+    fn judge(&mut self, runs: bool) {
         let Stage::Stalled { asked, .. } = &mut self.session.stage else {
             return;
         };
-        match opinion {
-            Opinion::Stands => *asked = Some(Instant::now() + SECOND_OPINION),
-            Opinion::Runs => {
-                tracing::warn!(
-                    "the JACK server runs but does not call this client: opening a new one"
-                );
-                self.leave(Leave::Close);
-            }
-            Opinion::Gone => self.leave(Leave::Leak),
+        if runs {
+            tracing::warn!("the JACK server runs but does not call this client: opening a new one");
+            self.leave(Leave::Close);
+        } else {
+            *asked = Some(Instant::now() + SECOND_LOOK);
         }
     }
 
@@ -284,7 +271,7 @@ impl Supervisor {
                     let heart = Heart::new(shared);
                     self.session.stage = Stage::Stalled {
                         heart,
-                        asked: Some(Instant::now() + SECOND_OPINION),
+                        asked: Some(Instant::now() + SECOND_LOOK),
                     };
                     self.outage(BackendEvent::Stalled);
                     self.settle();
@@ -298,7 +285,7 @@ impl Supervisor {
                     self.settle();
                     self.back();
                 } else if asked.take_if(|at| Instant::now() > *at).is_some() {
-                    ask(&self.common, self.session.number);
+                    self.task(Task::Look);
                 }
             }
             Stage::Leaving(since) if since.elapsed() > HUNG => self.reopen(),
@@ -448,28 +435,4 @@ fn open(common: &Common, number: u64) -> Session {
         tasks,
         stage: Stage::Opening,
     }
-}
-
-/// Have a second client see whether the server runs periods at all. On a thread of its own, since behind a
-/// frozen server the question hangs until there is an answer.
-fn ask(common: &Common, number: u64) {
-    let supervisor = common.supervisor.clone();
-    let name = format!("{}-probe", common.config.client);
-    let look = move || {
-        let Ok((client, _)) = Client::new(&name, ClientOptions::NO_START_SERVER) else {
-            let _ = supervisor.send(Message::Opinion(number, Opinion::Gone));
-            return;
-        };
-        // SAFETY: the scope serves to read the time of the last period of an open client, no buffers.
-        let scope = unsafe { ProcessScope::from_raw(0, client.raw()) };
-        let before = scope.last_frame_time();
-        std::thread::sleep(Duration::from_millis(300));
-        let runs = scope.last_frame_time() != before;
-        drop(client);
-        let opinion = if runs { Opinion::Runs } else { Opinion::Stands };
-        let _ = supervisor.send(Message::Opinion(number, opinion));
-    };
-    let _ = std::thread::Builder::new()
-        .name("headroom-probe".into())
-        .spawn(look);
 }

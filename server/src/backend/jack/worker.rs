@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use jack::{AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Port, PortId, Unowned};
+use jack::{
+    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Port, PortId, ProcessScope, Unowned,
+};
 
 use super::Common;
 use super::connect::Patchbay;
-use super::session::{Notify, Process, Shared, Slot, Table};
+use super::session::{Notify, Process, Shared, Slot, Table, exists};
 use super::supervisor::Message;
 use crate::backend::internal::lock;
 use crate::backend::ports::{Direction, PortSpec};
@@ -21,8 +23,12 @@ const PROBE: Duration = Duration::from_millis(250);
 const ROUND: Duration = Duration::from_secs(1);
 /// How often it is looked whether the audio thread has given a table back.
 const EXCHANGE: Duration = Duration::from_millis(5);
-/// How long the process thread has to come by and end.
+/// How long the server's clock is watched.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long JACK's threads have to come to rest.
 const ENDING: Duration = Duration::from_millis(500);
+/// So many looks in a row, a millisecond apart, must find them so.
+const QUIET_ROUNDS: u32 = 10;
 /// JACK's time and `CLOCK_MONOTONIC` closer than this are the same clock, read twice.
 const SAME_CLOCK_NANOS: u64 = 2_000_000;
 
@@ -32,6 +38,7 @@ pub(super) enum Task {
     PortVanished(PortId),
     Connected(PortId, PortId),
     PlanChanged,
+    Look,
     Leave(Leave),
 }
 
@@ -142,6 +149,7 @@ impl Registered {
 
 struct Worker {
     common: Common,
+    session: u64,
     client: AsyncClient<Notify, Process>,
     shared: Arc<Shared>,
     ports: Vec<Option<Registered>>,
@@ -184,6 +192,7 @@ impl Worker {
         tracing::info!(client = %name, rate, period, "connected to JACK");
         let mut worker = Worker {
             common: common.clone(),
+            session,
             client,
             shared: shared.clone(),
             ports,
@@ -254,6 +263,10 @@ impl Worker {
                 return false;
             }
             Task::PlanChanged => self.stale = true,
+            Task::Look => {
+                self.look();
+                return false;
+            }
             Task::Leave(_) => return false,
         }
         true
@@ -297,6 +310,24 @@ impl Worker {
         }
     }
 
+    /// See whether the server runs periods at all, by the time that it keeps in shared memory: the server is
+    /// not asked, for it may be frozen. (Nor is a second client: two in one process stop each other.)
+    fn look(&self) {
+        let client = self.client.as_client();
+        // SAFETY: the scope serves to read the time of the last period of an open client, no buffers.
+        let scope = unsafe { ProcessScope::from_raw(0, client.raw()) };
+        let before = scope.last_frame_time();
+        std::thread::sleep(LOOK);
+        let passed = scope.last_frame_time().wrapping_sub(before);
+        // A server that limps from one timeout to the next has its trouble with all of its clients.
+        let real_time = f64::from(self.shared.rate.load(Relaxed)) * LOOK.as_secs_f64();
+        let runs = f64::from(passed) > real_time / 2.0;
+        let _ = self
+            .common
+            .supervisor
+            .send(Message::ServerRuns(self.session, runs));
+    }
+
     fn round(&mut self) {
         let plan = lock(&self.common.plan).clone();
         let ports = &self.ports;
@@ -307,29 +338,40 @@ impl Worker {
         lock(&self.common.status).ports = status;
     }
 
-    /// Have the process thread end by itself. libjack would cancel it wherever it is, and a cancellation that
-    /// unwinds through Rust aborts the process. A thread that no longer comes is asleep inside libjack.
-    fn end_processing(&self) {
+    /// See to it that none of JACK's threads is in our code when libjack cancels them, which it does at closing,
+    /// and for a leaked client at the next opening: a cancellation that unwinds through Rust aborts the process.
+    ///
+    /// The process thread is asked to end by itself, and has time for that while the server lives. Else it is
+    /// enough that it sleeps: none of them ever does so in our code.
+    fn end_callbacks(&self, leave: Leave) {
         self.shared.quit.store(true, Relaxed);
-        let until = Instant::now() + ENDING;
-        while !self.shared.ended.load(Relaxed) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
+        if leave == Leave::Close {
+            wait(ENDING, || !exists(self.shared.process_thread.load(Relaxed)));
         }
-        // From the mark to the return into libjack it is a few instructions more.
-        std::thread::sleep(Duration::from_millis(10));
+        let mut quiet = 0;
+        wait(ENDING, || {
+            quiet = if self.shared.is_quiet() { quiet + 1 } else { 0 };
+            quiet >= QUIET_ROUNDS
+        });
     }
 
     fn leave(self, leave: Leave) {
+        self.end_callbacks(leave);
         match leave {
-            Leave::Close => {
-                self.end_processing();
-                drop(self.client);
-            }
+            Leave::Close => drop(self.client),
             Leave::Leak => {
                 // Its process thread may still be inside the callback: all that it touches is leaked with it.
                 std::mem::forget(self.client);
             }
         }
+    }
+}
+
+/// Wait for something, looking every millisecond, but not for ever.
+fn wait(patience: Duration, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + patience;
+    while !done() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

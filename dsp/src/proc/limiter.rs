@@ -1,0 +1,195 @@
+//! The look-ahead limiter: nothing leaves above the ceiling.
+//!
+//! Peak (between samples too, [`crate::kernel::truepeak`]) → the largest over the look-ahead and 10.7 ms
+//! more, so that a low tone meets a constant gain → the reduction it needs → release → a smoothing
+//! whose weights add to one and which ends when the peak leaves the delay. Both sides of a stereo strip
+//! share one gain. Latency: `lookahead`, whole frames, whether on or off.
+
+use super::{Build, Ctx, Params, Part, Place, Process, Processor, Targets};
+use crate::block::BLOCK;
+use crate::kernel::boxes::Boxes;
+use crate::kernel::hold::{Hold, STEP};
+use crate::kernel::truepeak::{MOST, TruePeak};
+use crate::lanes::{Lanes, math};
+use crate::param::{Decl, Unit};
+use crate::ramp::{Coeffs, GRID, When};
+
+/// The limiter.
+pub struct Limiter;
+
+/// While it works it aims this much lower, for what a moving gain adds between samples.
+const MARGIN_DB: f64 = 0.11;
+/// A ceiling that nothing reaches: off.
+const OFF: f64 = 1e30;
+/// Hold beyond the look-ahead, in seconds.
+const HOLD_S: f64 = 0.010_66;
+
+fn frames(ms: f64, rate: f64) -> usize {
+    (ms * 1e-3 * rate).round().max(1.0) as usize
+}
+
+impl Processor for Limiter {
+    const NAME: &'static str = "limiter";
+    const DOC: &'static str = "Look-ahead limiter";
+    const PARTS: &'static [Part] = &[Part::common(&[
+        Decl::bool("on", false, "Limiter in the path"),
+        Decl::float("ceiling", Unit::Dbtp, -24.0, 0.0, -1.0, "Level that nothing passes"),
+        Decl::float("gain", Unit::Db, 0.0, 24.0, 0.0, "Gain ahead of it"),
+        Decl::log("release", Unit::Ms, 5.0, 1000.0, 50.0, "Time to 63 % of the way back"),
+        Decl::log("lookahead", Unit::Ms, 0.5, 5.0, 1.5, "How far it sees ahead: its whole latency").structural(),
+        Decl::bool("true-peak", true, "Peaks between samples count; off: samples only"),
+    ])];
+    const PLACE: Place = Place::Last(0);
+    const OWN_BYPASS: bool = true;
+    const METER: bool = true;
+
+    fn latency(params: &Params, rate: f64) -> usize {
+        frames(params.parts[0].num("lookahead"), rate)
+    }
+
+    fn coeffs(_part: usize, params: &Params, rate: f64) -> Targets {
+        let p = &params.parts[0];
+        let amplitude = |db: f64| 10f64.powf(db / 20.0);
+        let mut to = Targets::default();
+        let (gain, ceiling) = if p.on("on") { (amplitude(p.num("gain")), amplitude(p.num("ceiling"))) } else { (1.0, OFF) };
+        to[..4].copy_from_slice(&[
+            gain,
+            ceiling,
+            (-1.0 / (p.num("release") * 1e-3 * rate)).exp(),
+            f64::from(u8::from(p.on("true-peak"))),
+        ]);
+        to
+    }
+
+    type State<L: Lanes> = LimiterBank<L>;
+
+    fn build<L: Lanes>(build: &Build) -> LimiterBank<L> {
+        // Strips with other look-aheads sit in other banks.
+        let latency = build.lanes.iter().flatten().map(|p| Limiter::latency(p, build.rate)).max().unwrap_or(1);
+        let side = MOST.min(latency / 3).max(1);
+        let mut hold = Hold::new();
+        let blocks = (latency as f64 + HOLD_S * build.rate) / STEP as f64;
+        for lane in 0..L::N {
+            hold.set(lane, blocks.ceil() as usize + 1, false);
+        }
+        LimiterBank {
+            latency,
+            delay: vec![L::zero(); (latency + BLOCK).next_power_of_two()],
+            gain: Coeffs::new(build.curve, [1.0]),
+            ceiling: L::splat(OFF),
+            release: L::zero(),
+            true_peak: 0,
+            peak: TruePeak::new(side),
+            hold,
+            need: L::zero(),
+            smooth: Boxes::new(latency - side + 1),
+        }
+    }
+}
+
+/// A bank of limiters of one look-ahead.
+pub struct LimiterBank<L: Lanes> {
+    latency: usize,
+    /// The signal, by absolute frame.
+    delay: Vec<L>,
+    gain: Coeffs<L, 1>,
+    ceiling: L,
+    release: L,
+    true_peak: u32,
+    peak: TruePeak<L>,
+    hold: Hold<L>,
+    /// Reduction, 0 (none) … 1, after the release.
+    need: L,
+    smooth: Boxes<L>,
+}
+
+impl<L: Lanes> Process<L> for LimiterBank<L> {
+    fn set(&mut self, _part: usize, lane: usize, to: &Targets, when: When) {
+        self.gain.set(lane, [to[0]], when);
+        self.ceiling.set(lane, to[1]);
+        self.release.set(lane, to[2]);
+        self.true_peak = (self.true_peak & !(1 << lane)) | (u32::from(to[3] >= 0.5) << lane);
+    }
+
+    #[inline(always)]
+    fn run(&mut self, ctx: &mut Ctx<L>, io: &mut [L]) {
+        let mask = self.delay.len() - 1;
+        // Gain, into the delay.
+        let mut at = 0;
+        while at < io.len() {
+            let here = ctx.frame + at as u64;
+            self.gain.at(here);
+            let n = ((GRID - here % GRID) as usize).min(io.len() - at);
+            for (i, x) in io[at..at + n].iter_mut().enumerate() {
+                *x = *x * self.gain.now[0];
+                self.delay[(here as usize + i) & mask] = *x;
+                if self.gain.moving() {
+                    self.gain.advance();
+                }
+            }
+            at += n;
+        }
+        // Peaks: of samples at once, between samples a little later.
+        let mut level = [L::zero(); BLOCK];
+        let level = &mut level[..io.len()];
+        if self.true_peak != 0 {
+            self.peak.run(io, self.ceiling, level);
+            let wanted = L::mask(self.true_peak);
+            for (p, x) in level.iter_mut().zip(io.iter()) {
+                *p = x.abs().max(L::select(wanted, *p, L::zero()));
+            }
+        } else {
+            level.copy_from_slice(io);
+        }
+        self.hold.run(ctx.frame, ctx.pairs, level);
+        let (one, zero) = (L::splat(1.0), L::zero());
+        let aim = self.ceiling * L::splat(10f64.powf(-MARGIN_DB / 20.0));
+        let (ceiling, release, mut need) = (self.ceiling, self.release, self.need);
+        for p in level.iter_mut() {
+            let over = L::select(p.gt(ceiling), one - aim / *p, zero);
+            need = release.mul_add(need - over, over).max(over);
+            *p = need;
+        }
+        // What rounds to nothing is nothing: below the ceiling it is bit-exact.
+        self.need = L::select(need.gt(L::splat(1e-12)), need, zero);
+        self.smooth.run(ctx.frame, level);
+        let mut most = zero;
+        let from = (ctx.frame as usize).wrapping_sub(self.latency);
+        for (i, (y, reduction)) in io.iter_mut().zip(level.iter()).enumerate() {
+            let x = self.delay[from.wrapping_add(i) & mask];
+            most = reduction.max(most);
+            *y = x * (one - *reduction);
+        }
+        ctx.reduction = math::db(one - most).min(zero);
+    }
+
+    fn clear(&mut self, lane: usize) {
+        self.delay.iter_mut().for_each(|v| v.set(lane, 0.0));
+        self.peak.clear(lane);
+        self.hold.clear(lane);
+    }
+
+    fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
+        self.gain.carry(lane, &from.gain, from_lane);
+        for (to, old) in [(&mut self.ceiling, &from.ceiling), (&mut self.release, &from.release), (&mut self.need, &from.need)] {
+            to.set(lane, old.get(from_lane));
+        }
+        self.true_peak = (self.true_peak & !(1 << lane)) | ((from.true_peak >> from_lane & 1) << lane);
+        self.hold.carry(lane, &from.hold, from_lane);
+        if self.latency == from.latency {
+            for (to, old) in self.delay.iter_mut().zip(&from.delay) {
+                to.set(lane, old.get(from_lane));
+            }
+            self.peak.carry(lane, &from.peak, from_lane);
+            self.smooth.carry(lane, &from.smooth, from_lane);
+        }
+    }
+
+    fn rest(&self, lane: usize) -> bool {
+        self.need.get(lane) < 1e-4 && !self.gain.moving()
+    }
+
+    fn tail(&self, _lane: usize) -> u64 {
+        self.latency as u64
+    }
+}

@@ -1,0 +1,382 @@
+//! `headroom run` and `headroom demo`: the server, in the foreground.
+
+use super::{Fail, load_rig};
+use crate::audiofile::Bits;
+use crate::backend::{self, Kind, Sourced};
+use crate::console::{Console, LiveOptions, Source, port_specs};
+use crate::cues::{self, Cue, Player};
+use crate::demo::band::Song;
+use crate::demo::source::BandSource;
+use crate::hub::Hub;
+use crate::net::{Event, Mail, Server, Sockets, moment};
+use crate::record::{Recorder, Recording};
+use crate::rig::{self, Rig};
+use headroom_dsp::graph::schedule::Ports;
+use headroom_dsp::lanes::Path as LanePath;
+use headroom_protocol::osc::decode;
+use headroom_protocol::osc::encode::{Arg, Encoder};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Arguments of `run`.
+#[derive(clap::Args)]
+pub struct RunArgs {
+    /// The rig.
+    rig: PathBuf,
+    /// auto, jack or internal, in place of the rig's.
+    #[arg(long, value_parser = ["auto", "jack", "internal"])]
+    backend: Option<String>,
+    #[command(flatten)]
+    log: Log,
+    /// Where state is kept.
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Sets the state aside and starts from the rig.
+    #[arg(long)]
+    fresh: bool,
+    /// What happens when, counted from the first frame after the start ramp.
+    #[arg(long)]
+    cues: Option<PathBuf>,
+    /// Records a strip's output; may be given often.
+    #[arg(long, value_name = "STRIP=FILE")]
+    record: Vec<String>,
+    /// Stops after this many seconds of audio.
+    #[arg(long)]
+    seconds: Option<f64>,
+}
+
+/// Arguments of `demo`.
+#[derive(clap::Args)]
+pub struct DemoArgs {
+    /// Records the main outputs.
+    #[arg(long)]
+    record: Option<PathBuf>,
+    /// Stops after this many seconds; without a way to the speakers the song's length.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// auto, jack or internal.
+    #[arg(long, value_parser = ["auto", "jack", "internal"])]
+    backend: Option<String>,
+    #[command(flatten)]
+    log: Log,
+}
+
+/// How much is logged.
+#[derive(clap::Args, Clone)]
+pub struct Log {
+    /// error, warn, info, debug or trace; json, or json with a level (`json,debug`), for machines.
+    #[arg(long = "log", value_name = "LEVEL", default_value = "info")]
+    level: String,
+}
+
+impl Log {
+    fn start(&self) -> Result<(), Fail> {
+        let json = self.level.split(',').any(|w| w == "json");
+        let level = self.level.split(',').find(|w| *w != "json").unwrap_or("info");
+        let level: tracing::Level = level
+            .parse()
+            .map_err(|_| Fail::input(format!("\"{level}\" is no log level; expected error, warn, info, debug, trace or json")))?;
+        let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+        let _ = if json { log.json().try_init() } else { log.try_init() };
+        Ok(())
+    }
+}
+
+/// What a session is made of.
+struct Session {
+    rig: Rig,
+    file: Option<PathBuf>,
+    kind: Kind,
+    cues: Vec<Cue>,
+    cue_file: Option<PathBuf>,
+    record: Vec<(usize, PathBuf)>,
+    bits: Bits,
+    seconds: Option<f64>,
+    demo: bool,
+}
+
+fn kind(name: Option<&str>, rig: &Rig) -> Kind {
+    match (name, rig.settings.audio.backend) {
+        (Some("jack"), _) | (None, rig::settings::Backend::Jack) => Kind::Jack,
+        (Some("internal"), _) | (None, rig::settings::Backend::Internal) => Kind::Internal,
+        _ => Kind::Auto,
+    }
+}
+
+/// Runs `headroom run`.
+pub fn run(args: &RunArgs) -> Result<(), Fail> {
+    args.log.start()?;
+    let rig = load_rig(&args.rig)?;
+    let cues = args.cues.as_deref().map_or(Ok(Vec::new()), cues::load).map_err(Fail::Input)?;
+    let mut record = Vec::new();
+    for text in &args.record {
+        let known = |name: &str| rig.spec.named(name).or_else(|| rig.spec.strips.iter().position(|s| s.name == name));
+        let split = text.match_indices('=').find_map(|(i, _)| Some((known(&text[..i])?, PathBuf::from(&text[i + 1..]))));
+        record.push(split.ok_or_else(|| Fail::input(format!("\"{text}\" does not start with a strip of this rig and =")))?);
+    }
+    let kind = kind(args.backend.as_deref(), &rig);
+    if args.state.is_some() || args.fresh {
+        tracing::debug!("every start is from the rig: state is not kept yet");
+    }
+    let file = Some(args.rig.clone());
+    let cue_file = args.cues.clone();
+    play(Session { rig, file, kind, cues, cue_file, record, bits: Bits::Float32, seconds: args.seconds, demo: false })
+}
+
+/// The demo's rig.
+pub const DEMO_RIG: &str = include_str!("../../../configs/demo.toml");
+
+/// Runs `headroom demo`.
+pub fn demo(args: &DemoArgs) -> Result<(), Fail> {
+    args.log.start()?;
+    let rig = rig::parse(DEMO_RIG, "demo.toml").map_err(|e| Fail::running(e.0.render(false)))?;
+    let main = rig.spec.main().unwrap_or(0);
+    let record = args.record.iter().map(|f| (main, f.clone())).collect();
+    let kind = kind(args.backend.as_deref(), &rig);
+    let (file, cue_file) = (None, None);
+    play(Session { rig, file, kind, cues: Vec::new(), cue_file, record, bits: Bits::Int24, seconds: args.seconds, demo: true })
+}
+
+/// Runs a session until it is told to stop.
+fn play(mut session: Session) -> Result<(), Fail> {
+    for (strip, _) in &session.record {
+        // A recorded strip has an output, if only an unconnected port.
+        session.rig.spec.strips[*strip].output.get_or_insert_with(Vec::new);
+    }
+    let listen = session.rig.settings.osc.listen;
+    let sockets = Sockets::bind(listen).map_err(|e| {
+        Fail::running(format!("OSC cannot listen on {listen}: {e}; is another headroom running? `[osc] listen` chooses a port"))
+    })?;
+    let at = sockets.local_addr().map_err(|e| Fail::running(e.to_string()))?;
+    let audio = session.rig.settings.audio.clone();
+    let config = backend::Config {
+        client: audio.client.clone(),
+        format: backend::Format { rate: audio.rate, period: audio.period as u32 },
+    };
+    let ports = Ports::of(&session.rig.spec);
+    let backend = backend::open(session.kind, &config, port_specs(&ports)).map_err(|e| Fail::running(e.to_string()))?;
+    let format = backend.format();
+    let rate = f64::from(format.rate);
+    let desk = super::render::desk_of(&session.rig, session.rig.spec.clone(), rate)?;
+    let player = Player::new(&desk);
+    if let Some(file) = &session.cue_file {
+        player.check(&session.cues, &desk, file).map_err(Fail::Input)?;
+    }
+    let first = Console::first_frame_at(rate);
+    let mut recorder = Recorder::default();
+    let mut taps = Vec::new();
+    let limit = session.seconds.map(|s| (s * rate).round() as u64);
+    for (strip, file) in &session.record {
+        let from = ports.output[*strip].unwrap_or(0);
+        let sides: Vec<usize> = (0..session.rig.spec.strips[*strip].channels()).map(|s| from + s).collect();
+        taps.extend(recorder.add(file, format.rate, &sides, first, limit, session.bits)?);
+    }
+    let recording = if session.record.is_empty() { None } else { Some(recorder.start().map_err(|e| Fail::running(e.to_string()))?) };
+    let stated: HashMap<_, _> = rig::stated(&session.rig).into_iter().collect();
+    let source = Source { file: session.file.clone() };
+    let inputs = ports.inputs.len();
+    let options = LiveOptions { taps, source, stated };
+    let console = if session.demo {
+        let song = Arc::new(Song::render(format.rate));
+        Console::start(desk, backend, options, |live| Box::new(Sourced::new(BandSource::new(song), live, &(0..inputs).collect::<Vec<_>>())))
+    } else {
+        Console::start(desk, backend, options, |live| Box::new(live))
+    };
+    announce(&session, &console, at);
+    let revision = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
+    let hub = Hub::new(console, &session.rig.settings.osc, revision, Box::new(moment));
+    let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
+    let ended = mail.clone();
+    let thread = std::thread::Builder::new().name("hub".into()).spawn(move || server.run());
+    let thread = thread.map_err(|e| Fail::running(e.to_string()))?;
+    let cue_player = CuePlayer::new(session.cues, player, rate, first);
+    let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && silent(), &thread);
+    ended.send(Event::Stop);
+    match thread.join() {
+        Ok(Ok(hub)) => hub.into_mixer().stop(),
+        Ok(Err(e)) => return Err(Fail::running(format!("the hub stopped: {e}"))),
+        Err(_) => return Err(Fail::running("the hub stopped unexpectedly")),
+    }
+    if let Some(recording) = recording {
+        for done in recording.stop() {
+            let (path, frames) = done?;
+            println!("recorded {}  {:.2} s", path.display(), frames as f64 / rate);
+        }
+    }
+    result
+}
+
+/// Whether the start script found no way to the speakers.
+fn silent() -> bool {
+    std::env::var("HEADROOM_SOUND").is_ok_and(|s| s == "none")
+}
+
+fn announce(session: &Session, console: &Console, at: std::net::SocketAddr) {
+    let status = console.status();
+    let format = console.format();
+    let host = if at.ip().is_unspecified() { "127.0.0.1".to_string() } else { at.ip().to_string() };
+    println!(
+        "headroom ready: osc {host}:{} audio {} {} Hz period {} rig \"{}\"",
+        at.port(),
+        status.backend,
+        format.rate,
+        format.period,
+        session.rig.spec.name
+    );
+    for (port, wanted) in status.missing() {
+        println!("waiting for {wanted} to connect {port}");
+    }
+    if session.demo {
+        let sound = std::env::var("HEADROOM_SOUND").unwrap_or_default();
+        let way = match (status.backend, sound.as_str()) {
+            ("JACK", "") => "JACK, the first physical outputs".to_string(),
+            ("JACK", other) => other.to_string(),
+            _ => "nowhere but the meters and the recording: no JACK server answers".to_string(),
+        };
+        println!("sound: {way}");
+        println!("try:");
+        println!("  headroom send --to {host}:{} /ch/lead-vox/fader -20", at.port());
+        println!("  headroom send --to {host}:{} /dca/band/mute on", at.port());
+        println!("  oscsend {host} {} /fade sff /bus/plate/fader 6 4", at.port());
+    }
+    tracing::info!(lanes = LanePath::best().name(), strips = session.rig.spec.strips.len(), "started");
+}
+
+type Hubs = Hub<Console>;
+
+/// Waits for a signal, the end of the recording, or the hub's end; plays cues and shows meters.
+fn wait(
+    mail: &Mail<Console>,
+    cues: CuePlayer,
+    recording: Option<&Recording>,
+    until: Option<u64>,
+    meters: bool,
+    hub: &std::thread::JoinHandle<std::io::Result<Hubs>>,
+) -> Result<(), Fail> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Fail::running(e.to_string()))?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|e| Fail::running(e.to_string()));
+        let (mut int, mut term, mut hup) =
+            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+        let frame = Arc::new(AtomicU64::new(0));
+        let cues = Arc::new(Mutex::new(cues));
+        let meter = meters.then(|| Meter::open(mail));
+        let mut every = tokio::time::interval(Duration::from_millis(5));
+        let mut shown = Instant::now();
+        let local = mail.open("signals".into(), Box::new(|_| {}));
+        loop {
+            tokio::select! {
+                _ = int.recv() => return Ok(()),
+                _ = term.recv() => return Ok(()),
+                _ = hup.recv() => mail.send(Event::Packet(local, packet("/rig/reload", &[]))),
+                _ = every.tick() => {
+                    if hub.is_finished() {
+                        return Ok(());
+                    }
+                    let (seen, due) = (frame.clone(), cues.clone());
+                    mail.send(Event::Errand(Box::new(move |hub| {
+                        seen.store(hub.frame_now(), Ordering::Release);
+                        if let Ok(mut due) = due.lock() {
+                            due.play(hub);
+                        }
+                    })));
+                    let now = frame.load(Ordering::Acquire);
+                    let done = recording.map_or(until.is_some_and(|u| now >= u), |r| until.is_some() && r.is_done());
+                    if done {
+                        return Ok(());
+                    }
+                    if let Some(meter) = &meter && shown.elapsed() > Duration::from_millis(100) {
+                        shown = Instant::now();
+                        meter.show();
+                    }
+                }
+            }
+        }
+    })
+}
+
+fn packet(address: &str, args: &[Arg]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Encoder::new().message(address, args.iter().cloned(), &mut bytes);
+    bytes
+}
+
+/// Cues of a live session: each is handed to the engine shortly before its frame.
+struct CuePlayer {
+    groups: std::collections::VecDeque<(u64, Vec<Cue>)>,
+    player: Player,
+    first: u64,
+    rate: f64,
+    last: u64,
+}
+
+impl CuePlayer {
+    fn new(cues: Vec<Cue>, player: Player, rate: f64, first: u64) -> CuePlayer {
+        CuePlayer { groups: cues::by_frame(cues, rate).into(), player, first, rate, last: 0 }
+    }
+
+    fn play(&mut self, hub: &mut Hubs) {
+        let now = hub.frame_now();
+        // Under freewheel time runs: look as far ahead as many of the last steps went.
+        let ahead = ((now - self.last) * 20).max((self.rate * 0.1) as u64);
+        self.last = now;
+        while let Some((frame, _)) = self.groups.front() {
+            let due = frame + self.first;
+            if due > now + ahead {
+                return;
+            }
+            if let Some((_, group)) = self.groups.pop_front() {
+                let player = &self.player;
+                hub.cue(due, |desk| {
+                    for cue in &group {
+                        if let Err(reason) = player.play(cue, desk, due) {
+                            tracing::warn!(line = cue.line, %reason, "cue left out");
+                        }
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Main's meter in the terminal, over a subscription like anybody's.
+struct Meter {
+    levels: Arc<[AtomicU64; 2]>,
+}
+
+impl Meter {
+    fn open(mail: &Mail<Console>) -> Meter {
+        let levels: Arc<[AtomicU64; 2]> = Arc::default();
+        let seen = levels.clone();
+        let link = mail.open(
+            "terminal".into(),
+            Box::new(move |bytes| {
+                let Ok(packet) = decode::packet(bytes) else { return };
+                for (_, message) in packet.messages() {
+                    if message.address == "/main/meter/out" {
+                        for (cell, arg) in seen.iter().zip(message.args) {
+                            if let decode::Arg::Float(x) = arg {
+                                cell.store(f64::from(x).to_bits(), Ordering::Release);
+                            }
+                        }
+                    }
+                }
+            }),
+        );
+        mail.send(Event::Packet(link, packet("/subscribe", &[Arg::String("/main/meter/out".into())])));
+        Meter { levels }
+    }
+
+    fn show(&self) {
+        let bar = |cell: &AtomicU64| {
+            let db = f64::from_bits(cell.load(Ordering::Acquire));
+            let full = ((db + 60.0) / 60.0 * 24.0).clamp(0.0, 24.0) as usize;
+            format!("{:<24} {db:>6.1}", "█".repeat(full))
+        };
+        eprint!("\rmain L {}  R {} dBFS ", bar(&self.levels[0]), bar(&self.levels[1]));
+    }
+}
