@@ -5,13 +5,14 @@
 //! packets ends with a question for the last value that was set: a window counts when the answer is it.
 
 use headroom::backend::{self, Config, Format, Kind};
-use headroom::console::{Console, Source, port_specs};
+use headroom::console::{Console, LiveOptions, port_specs};
 use headroom::hub::Hub;
-use headroom::net::{Event, Server, Sockets, moment};
+use headroom::net::{Event, Mail, Server, Sockets, moment};
 use headroom::rig;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::lanes::Path;
 use headroom_dsp::tree::Tree;
+use nix::time::{ClockId, clock_gettime};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -73,18 +74,28 @@ fn ask(socket: &UdpSocket, address: &str) -> f32 {
     loop {
         let length = socket.recv(&mut buffer).expect("an answer");
         let Ok((_, OscPacket::Message(answer))) = rosc::decoder::decode_udp(&buffer[..length]) else { continue };
+        assert_ne!(answer.addr, "/error", "{:?}", answer.args);
         if answer.addr == address {
             return answer.args[0].clone().float().expect("a number");
         }
     }
 }
 
-fn storm(at: SocketAddr, per: usize, seconds: f64) {
+/// Processor time of the hub's thread, and of this one.
+fn spent(mail: &Mail<Console>) -> (Duration, Duration) {
+    let own = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from);
+    let (send, receive) = std::sync::mpsc::channel();
+    mail.send(Event::Errand(Box::new(move |_| send.send(own()).unwrap_or_default())));
+    (receive.recv().unwrap_or_default(), own())
+}
+
+fn storm(at: SocketAddr, mail: &Mail<Console>, per: usize, seconds: f64) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     socket.connect(at).expect("an address");
     socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
     let packets = packets(per);
     let (mut sent, mut lost, mut next) = (0usize, 0, 0);
+    let before = spent(mail);
     let start = Instant::now();
     while start.elapsed().as_secs_f64() < seconds {
         let mut last = &packets[0];
@@ -97,7 +108,14 @@ fn storm(at: SocketAddr, per: usize, seconds: f64) {
         sent += WINDOW * per;
     }
     let rate = sent as f64 / start.elapsed().as_secs_f64();
-    println!("{per:>2} a packet: {:>9.0} sets/s, {:>7.0} packets/s, {lost} windows not read back", rate, rate / per as f64);
+    let (hub, sender) = spent(mail);
+    let each = |spent: Duration| spent.as_nanos() as f64 / sent as f64;
+    println!(
+        "{per:>2} a packet: {rate:>9.0} sets/s, {:>7.0} packets/s, {lost} windows not read back; a set costs the hub {:.0} ns, the sender {:.0} ns",
+        rate / per as f64,
+        each(hub - before.0),
+        each(sender - before.1)
+    );
 }
 
 fn latency(at: SocketAddr, count: usize) {
@@ -127,16 +145,16 @@ fn main() {
     let desk = Desk::with(rig.spec, tree, values, 48_000.0, Path::best()).expect("the rig compiles");
     let config = Config { client: "storm".into(), format: Format { rate: 48_000, period: 64 } };
     let backend = backend::open(Kind::Internal, &config, port_specs(&desk.plan().ports)).expect("a clock");
-    let console = Console::start(desk, backend, Vec::new(), Source::default(), std::collections::HashMap::new());
+    let console = Console::start(desk, backend, LiveOptions::default(), |live| Box::new(live));
     let sockets = Sockets::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
     let at = sockets.local_addr().expect("an address");
     let hub = Hub::new(console, &rig.settings.osc, 1, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).expect("a server");
     let thread = std::thread::spawn(move || server.run());
     latency(at, 2000);
-    storm(at, 1, seconds);
-    storm(at, 20, seconds);
-    storm(at, 40, seconds);
+    for per in [1, 20, 40] {
+        storm(at, &mail, per, seconds);
+    }
     mail.send(Event::Stop);
     let mut hub = thread.join().expect("the server's thread").expect("it served");
     println!("{:?}", hub.counters());

@@ -45,8 +45,10 @@ pub use status::Counters;
 
 /// Longest time between two turns, in nanoseconds.
 pub const TURN: u64 = 5_000_000;
-/// Time between two turns while a ping waits for the engine.
-const PING_TURN: u64 = 500_000;
+/// Time between two turns while something waits for the engine.
+const BUSY_TURN: u64 = 500_000;
+/// Time between two batches to the engine: a batch designs the filters that it concerns anew.
+const FLUSH: u64 = 1_000_000;
 /// Time between two looks at leases and the backend.
 const SWEEP: u64 = 250_000_000;
 /// Most bytes of an address that `/error` echoes.
@@ -106,6 +108,7 @@ pub struct Hub<M> {
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
     wall: Wall,
+    next_flush: u64,
     next_look: u64,
     next_sweep: u64,
 }
@@ -142,6 +145,7 @@ impl<M: Mixer> Hub<M> {
             counters: Counters::default(),
             figures: Vec::new(),
             wall,
+            next_flush: 0,
             next_look: 0,
             next_sweep: 0,
         }
@@ -272,7 +276,9 @@ impl<M: Mixer> Hub<M> {
             self.look();
         }
         self.distribute();
-        self.mixer.flush();
+        if now >= self.next_flush && self.mixer.desk().is_dirty() && self.mixer.flush() {
+            self.next_flush = now + FLUSH;
+        }
         self.prepare(now);
         self.answer_pings(now);
         if now >= self.next_sweep {
@@ -286,7 +292,8 @@ impl<M: Mixer> Hub<M> {
 
     /// When the next turn has to be, if nothing arrives.
     pub fn wake_at(&self, now: u64) -> u64 {
-        let mut next = now + if self.pings.is_empty() { TURN } else { PING_TURN };
+        let busy = !self.pings.is_empty() || self.mixer.desk().is_dirty();
+        let mut next = now + if busy { BUSY_TURN } else { TURN };
         for id in &self.watching {
             if let Some(watch) = self.clients.get(*id).and_then(|c| c.watch.as_ref()) {
                 next = next.min(watch.due());

@@ -158,7 +158,7 @@ impl Client {
 pub struct Clients {
     slots: Vec<(ClientId, Option<Client>)>,
     free: Vec<usize>,
-    udp: HashMap<SocketAddr, ClientId>,
+    udp: HashMap<SocketAddr, ClientId, foldhash::fast::RandomState>,
     count: usize,
 }
 

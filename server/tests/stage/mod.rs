@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use headroom::backend::{self, Config, Format, Kind};
-use headroom::console::{Console, Source, port_specs};
+use headroom::console::{Console, LiveOptions, Source, port_specs};
 use headroom::hub::Hub;
 use headroom::net::{Event, Mail, Server, Sockets, moment};
 use headroom::rig;
@@ -62,7 +62,8 @@ pub fn console(text: &str, source: Source) -> (Console, rig::OscConfig) {
     let desk = Desk::with(rig.spec, tree, values, 48_000.0, Path::best()).expect("the rig compiles");
     let config = Config { client: "test".into(), format: Format { rate: 48_000, period: 64 } };
     let backend = backend::open(Kind::Internal, &config, port_specs(&desk.plan().ports)).expect("a clock");
-    (Console::start(desk, backend, Vec::new(), source, stated), rig.settings.osc)
+    let options = LiveOptions { source, stated, ..LiveOptions::default() };
+    (Console::start(desk, backend, options, |live| Box::new(live)), rig.settings.osc)
 }
 
 impl Stage {
