@@ -4,6 +4,7 @@ mod check;
 mod new;
 mod render;
 mod run;
+mod send;
 
 use crate::audiofile::{Bits, Shape};
 use crate::rig::{self, Rig};
@@ -61,6 +62,8 @@ enum Command {
     New(new::NewArgs),
     /// The same engine on files, faster than real time.
     Render(render::RenderArgs),
+    /// One message to a running server; prints the value that holds.
+    Send(send::SendArgs),
 }
 
 #[derive(clap::Args)]
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Render(args) => render::run(&args),
+        Command::Send(args) => send::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -39,7 +39,8 @@ pub struct Console {
     outbox: VecDeque<Command>,
     spare: Vec<Box<Batch>>,
     seq: u64,
-    /// Newest immediate batch that came back.
+    /// Batches for the next period that were sent, and that came back.
+    flushed: u64,
     applied: u64,
     /// Immediate batches that have not come back.
     open: usize,
@@ -94,6 +95,7 @@ impl Console {
             outbox,
             spare: Vec::new(),
             seq: 0,
+            flushed: 0,
             applied: 0,
             open: 0,
             swaps: 1,
@@ -198,6 +200,7 @@ impl Console {
         batch.at = at;
         self.desk.flush(at.unwrap_or(self.handle.frames()), &mut batch);
         self.open += usize::from(at.is_none());
+        self.flushed += u64::from(at.is_none());
         self.outbox.push_back(Command::Apply(batch));
         self.post();
     }
@@ -219,7 +222,7 @@ impl Console {
                 Returned::Batch(mut batch) => {
                     if batch.at.is_none() {
                         self.open = self.open.saturating_sub(1);
-                        self.applied = batch.seq;
+                        self.applied += 1;
                     }
                     batch.sets.clear();
                     batch.fades.clear();

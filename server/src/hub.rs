@@ -36,6 +36,7 @@ use headroom_protocol::osc::encode::Arg;
 use meters::Board;
 use mixer::Mixer;
 use outbox::{Begun, Outbox};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use timed::Timed;
 use view::View;
@@ -71,7 +72,7 @@ struct Ping {
     from: ClientId,
     /// The message, sent back as it came.
     message: Box<[u8]>,
-    /// Batch that has to take effect first.
+    /// How many batches have to take effect first.
     after: u64,
 }
 
@@ -482,22 +483,36 @@ impl<M: Mixer> Hub<M> {
         let reloaded = self.mixer.reload()?;
         let osc = reloaded.rig.settings.osc;
         self.allow = osc.allow;
+        self.dismiss();
         self.new_peers = Some(osc.peers);
         self.rebuild();
-        let after = self.snapshot();
-        for (address, (id, value)) in &after {
-            if before.get(address).is_none_or(|(_, was)| was != value) {
-                self.record(*id, None);
-            }
-        }
+        let desk = self.mixer.desk();
+        let other = |id: &ParamId| before.get(self.space.canonical(*id)) != Some(desk.get(*id));
+        let changed: Vec<ParamId> = self.told_values().filter(other).collect();
+        changed.into_iter().for_each(|id| self.record(id, None));
         Ok(())
     }
 
-    /// All values that are set, by address.
-    fn snapshot(&self) -> std::collections::HashMap<String, (ParamId, Value)> {
+    /// Forgets who is not served any more.
+    fn dismiss(&mut self) {
+        let allow = &self.allow;
+        let outside = |c: &Client| match c.way {
+            Way::Udp(at) | Way::Tcp(at) => !allow.iter().any(|net| net.contains(at.ip())),
+            _ => false,
+        };
+        let gone: Vec<ClientId> = self.clients.iter_mut().filter(|(_, c)| outside(c)).map(|(id, _)| id).collect();
+        gone.into_iter().for_each(|id| self.close(id));
+    }
+
+    /// All parameters but meters.
+    fn told_values(&self) -> impl Iterator<Item = ParamId> {
+        self.space.params().filter(|id| self.space.decl(*id).access != Access::Meter)
+    }
+
+    /// All values, by address.
+    fn snapshot(&self) -> HashMap<String, Value> {
         let desk = self.mixer.desk();
-        let set = self.space.params().filter(|id| self.space.decl(*id).access != Access::Meter);
-        set.map(|id| (self.space.canonical(id).to_owned(), (id, desk.get(id).clone()))).collect()
+        self.told_values().map(|id| (self.space.canonical(id).to_owned(), desk.get(id).clone())).collect()
     }
 
     /// Everything that depends on the tree, after it changed.

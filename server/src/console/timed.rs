@@ -18,12 +18,12 @@ impl Console {
         self.post();
     }
 
-    /// Number of the last batch sent.
+    /// How many batches for the next period were sent.
     pub fn sent(&self) -> u64 {
-        self.seq
+        self.flushed
     }
 
-    /// Number of the newest batch for the next period that came back: it and all before it took effect.
+    /// How many of them took effect.
     pub fn applied(&self) -> u64 {
         self.applied
     }

@@ -8,11 +8,17 @@ use headroom_protocol::intent::{self, ClientId, Intent, MAX_MATCHES, MAX_MESSAGE
 use headroom_protocol::osc::decode::{Message, Packet};
 use headroom_protocol::osc::encode::DATAGRAM;
 use headroom_protocol::osc::time::{self, Due};
+use headroom_protocol::pattern::is_pattern;
 use std::time::Duration;
 
 impl<M: Mixer> Hub<M> {
     /// One message; `/error` to its sender where it fails.
     pub(super) fn message(&mut self, from: ClientId, message: &Message<'_>, now: u64) {
+        if self.reach > MAX_MATCHES && is_pattern(message.address) {
+            // Found out without matching once more.
+            let reason = format!("patterns reach more than {MAX_MATCHES} addresses");
+            return self.error(from, message.address, &reason, now);
+        }
         match intent::parse(message, &self.space) {
             Ok(intent) => self.intent(from, message.address, intent, now),
             Err(error) => self.error(from, &error.address, &error.reason, now),

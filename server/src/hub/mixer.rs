@@ -22,9 +22,9 @@ pub trait Mixer {
     fn project(&mut self, frame: u64, ahead: &[(ParamId, Value)]);
     /// Applies changes to the desk that take effect together at a frame to come, after all before.
     fn bundle(&mut self, frame: u64, change: Box<dyn FnOnce(&mut Desk) + '_>);
-    /// Number of the last batch sent.
+    /// How many batches for the next period were sent.
     fn sent(&self) -> u64;
-    /// Number of the newest batch that took effect.
+    /// How many of them took effect.
     fn applied(&self) -> u64;
     /// The engine's frame now.
     fn frame_now(&self) -> u64;

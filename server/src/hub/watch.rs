@@ -306,10 +306,10 @@ impl Watch {
             self.tell_meters(at, to);
         }
         if to.now.saturating_sub(self.told_at) >= IDLE && !self.subs.is_empty() {
-            let begun = to.out.bundle();
-            self.close(begun, to, false);
+            let revision = self.told.unwrap_or(*to.revision);
+            let begun = to.out.message("/rev", [Arg::Int(revision), Arg::Int(self.told.unwrap_or(0))]);
             to.send(begun);
-            self.told_at = to.now;
+            (self.told, self.told_at) = (Some(revision), to.now);
         }
     }
 

@@ -217,7 +217,7 @@ impl<M: Mixer + 'static> Server<M> {
     fn read_common(&mut self, now: u64) -> bool {
         let (count, more) = match self.batch.receive(&self.common) {
             Ok(count) => (count, !Batch::was_last(count)),
-            Err(error) => (0, error.kind() != io::ErrorKind::WouldBlock),
+            Err(error) => (0, error.kind() == io::ErrorKind::Interrupted),
         };
         for i in 0..count {
             let Some((from, bytes)) = self.batch.datagram(i) else { continue };
@@ -242,8 +242,10 @@ impl<M: Mixer + 'static> Server<M> {
                     return true;
                 }
                 let (count, more) = match self.batch.receive(socket) {
-                    Ok(count) => (count, !Batch::was_last(count)),
-                    Err(error) => (0, error.kind() != io::ErrorKind::WouldBlock),
+                    // A refusal that a packet of ours met is told in between, so fewer than a batch
+                    // does not mean that it was all.
+                    Ok(count) => (count, true),
+                    Err(error) => (0, matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused)),
                 };
                 if let Some(known) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
                     self.hub.counters().kernel_dropped += u64::from(known.wrapping_sub(*dropped));
@@ -382,7 +384,14 @@ impl<M: Mixer + 'static> Server<M> {
             }
         }
         for at in 0..self.ends.len() {
-            let Some(End::Own { client, .. }) = &self.ends[at] else { continue };
+            let client = match &self.ends[at] {
+                Some(End::Own { client, .. }) => client,
+                Some(End::Stream(connection)) if self.hub.client(connection.client).is_none() => {
+                    self.end(at);
+                    continue;
+                }
+                _ => continue,
+            };
             let in_use = self.hub.admit(*client, now).and_then(|id| self.hub.client(id));
             let in_use = in_use.is_some_and(|c| c.is_leased() || c.seen + SILENT > now);
             if !in_use && !self.serve_end(at, now) {

@@ -12,6 +12,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 const BUFFER: usize = 8 << 20;
 /// Receive buffer of a client's own socket, in bytes.
 const OWN_BUFFER: usize = 1 << 20;
+/// Send buffer, in bytes: the present values of a large console.
+const SEND_BUFFER: usize = 1 << 20;
 /// Datagrams a system call.
 const BATCH: usize = 64;
 /// Largest datagram.
@@ -54,6 +56,7 @@ fn prepare(socket: OwnedFd, buffer: usize) -> UdpSocket {
     if setsockopt(&socket, sockopt::RcvBufForce, &buffer).is_err() {
         let _ = setsockopt(&socket, sockopt::RcvBuf, &buffer);
     }
+    let _ = setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER);
     let _ = setsockopt(&socket, sockopt::RxqOvfl, &1);
     UdpSocket::from(socket)
 }

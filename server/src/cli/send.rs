@@ -1,0 +1,177 @@
+//! `headroom send`: one message to a running server, and what it answers.
+
+use super::Fail;
+use crate::cues::guess;
+use headroom_protocol::intent::command;
+use headroom_protocol::osc::decode::{self, Arg, Message, Packet};
+use headroom_protocol::osc::encode::Encoder;
+use headroom_protocol::pattern::is_pattern;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Port where none is named.
+const PORT: u16 = 9000;
+/// Asked after a pattern: what comes before its answer belongs to the pattern.
+const END: &str = "/info";
+
+/// Arguments of `send`.
+#[derive(clap::Args)]
+pub struct SendArgs {
+    /// Where the server listens; port 9000 where none is named.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
+    to: String,
+    /// An address, a pattern or a command.
+    address: String,
+    /// What is set: whole numbers, numbers and text. Without, the value is asked for.
+    #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+    args: Vec<String>,
+}
+
+/// Runs `headroom send`.
+pub fn run(args: &SendArgs) -> Result<(), Fail> {
+    if !args.address.starts_with('/') {
+        return Err(Fail::input(format!("\"{}\" is no OSC address: it does not begin with /", args.address)));
+    }
+    for line in exchange(server(&args.to)?, &args.address, &args.args)? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn server(to: &str) -> Result<SocketAddr, Fail> {
+    let found = to.to_socket_addrs().or_else(|_| (to.trim_matches(['[', ']']), PORT).to_socket_addrs());
+    let at = found.ok().and_then(|mut all| all.next());
+    at.ok_or_else(|| Fail::input(format!("\"{to}\" is nowhere to send to; expected HOST:PORT, such as 192.168.1.20:9000")))
+}
+
+/// Sends, and gives the lines that the answer makes.
+fn exchange(at: SocketAddr, address: &str, args: &[String]) -> Result<Vec<String>, Fail> {
+    let failed = |error: std::io::Error| Fail::running(format!("{at}: {error}"));
+    let any: SocketAddr = if at.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+    let socket = UdpSocket::bind(any).map_err(failed)?;
+    socket.connect(at).map_err(failed)?;
+    let mut encoder = Encoder::new();
+    let mut send = |address: &str, args: &[String]| {
+        let mut bytes = Vec::new();
+        encoder.message(address, args.iter().map(|a| guess(a, false)), &mut bytes);
+        socket.send(&bytes).map(|_| ()).map_err(failed)
+    };
+    send(address, args)?;
+    let is_command = command::named(address).is_some();
+    if !args.is_empty() && !is_command {
+        send(address, &[])?;
+    }
+    let many = is_pattern(address);
+    if many {
+        send(END, &[])?;
+    }
+
+    let until = Instant::now() + PATIENCE;
+    let mut buffer = vec![0; 65_536];
+    let mut lines = Vec::new();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let nothing = || Fail::running(format!("no answer from {at} within a second; is headroom running there?"));
+        if left.is_zero() {
+            return Err(nothing());
+        }
+        socket.set_read_timeout(Some(left)).map_err(failed)?;
+        // A port that nobody listens on answers with an error of its own.
+        let length = socket.recv(&mut buffer).map_err(|_| nothing())?;
+        let Ok(packet) = decode::packet(&buffer[..length]) else { continue };
+        // A bundle belongs to a pattern or to what a command tells first.
+        let plain = matches!(packet, Packet::Message(_));
+        for (_, message) in packet.messages() {
+            match message.address {
+                "/error" => return Err(Fail::running(reason(&message))),
+                END if many => return Ok(lines),
+                "/rev" => {}
+                answer if many || !plain => lines.push(format!("{answer} {}", values(&message))),
+                answer if is_command && answer != address => {}
+                _ => {
+                    lines.push(values(&message));
+                    return Ok(lines);
+                }
+            }
+        }
+    }
+}
+
+fn reason(message: &Message<'_>) -> String {
+    let mut args = message.args;
+    match (args.next(), args.next()) {
+        (Some(Arg::Str(address)), Some(Arg::Str(reason))) => format!("{address}: {reason}"),
+        _ => values(message),
+    }
+}
+
+/// The arguments, by blanks.
+fn values(message: &Message<'_>) -> String {
+    let text = |arg: Arg<'_>| match arg {
+        Arg::Int(x) => x.to_string(),
+        Arg::Long(x) => x.to_string(),
+        Arg::Float(x) => x.to_string(),
+        Arg::Double(x) => x.to_string(),
+        Arg::Bool(on) => i32::from(on).to_string(),
+        Arg::Str(text) | Arg::Symbol(text) => text.to_owned(),
+        other => format!("{other:?}"),
+    };
+    message.args.map(text).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that answers each packet with the next of these.
+    fn answers(script: Vec<Vec<u8>>) -> SocketAddr {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let at = socket.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 2048];
+            for answer in script {
+                let (_, from) = socket.recv_from(&mut buffer).unwrap();
+                if !answer.is_empty() {
+                    socket.send_to(&answer, from).unwrap();
+                }
+            }
+        });
+        at
+    }
+
+    fn message(address: &str, args: &[rosc::OscType]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Encoder::new().message(address, args.iter().cloned(), &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_set_prints_the_value_that_holds() {
+        let at = answers(vec![Vec::new(), message("/ch/1/fader", &[rosc::OscType::Float(-6.5)])]);
+        assert_eq!(exchange(at, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["-6.5"]);
+    }
+
+    #[test]
+    fn a_pattern_prints_every_address() {
+        let mut bundle = Vec::new();
+        let both = [("/ch/1/name", [rosc::OscType::from("Kick")]), ("/ch/2/name", [rosc::OscType::from("Lead vox")])];
+        Encoder::new().bundle(1, both, &mut bundle);
+        let at = answers(vec![bundle, message("/info", &[])]);
+        assert_eq!(exchange(at, "/ch/*/name", &[]).unwrap(), ["/ch/1/name Kick", "/ch/2/name Lead vox"]);
+    }
+
+    #[test]
+    fn an_error_and_silence_fail() {
+        let at = answers(vec![message("/error", &["/ch/9/fader".into(), "unknown address".into()])]);
+        match exchange(at, "/ch/9/fader", &[]) {
+            Err(Fail::Running(text)) => assert_eq!(text, "/ch/9/fader: unknown address"),
+            other => panic!("{other:?}"),
+        }
+        let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        assert!(matches!(exchange(nobody, "/info", &[]), Err(Fail::Running(_))));
+        assert!(matches!(server("nowhere.invalid:1"), Err(Fail::Input(_))));
+        assert_eq!(server("127.0.0.1").unwrap().port(), PORT);
+    }
+}

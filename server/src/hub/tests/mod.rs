@@ -1,0 +1,6 @@
+//! The hub's rules, on a clock that is set by hand.
+
+mod bench;
+mod served;
+mod telling;
+mod timing;
