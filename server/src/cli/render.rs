@@ -218,7 +218,10 @@ fn open_input(argument: &str, desk: &Desk, rate: u32) -> Result<Input, Fail> {
     let sides = spec.strips[strip].channels();
     if found.channels > 2 || found.channels > sides {
         let want = if sides == 1 { "a mono file, or a stereo strip" } else { "a mono or stereo file" };
-        return Err(Fail::input(format!("{file} has {} channels and {name} is a strip of {sides}; expected {want}", found.channels)));
+        return Err(Fail::input(format!(
+            "{file} has {} channels and {name} is a strip of {sides}; expected {want}",
+            found.channels
+        )));
     }
     if found.rate != rate {
         eprintln!("{file}: converted from {} Hz to the rig's {rate} Hz", found.rate);

@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use headroom::backend::{self, Config, Format, Kind};
-use headroom::console::{Console, Source, port_specs};
+use headroom::console::{LiveOptions, Console, Source, port_specs};
 use headroom::hub::Hub;
 use headroom::net::{Event, Mail, Server, Sockets, moment};
 use headroom::rig;
@@ -51,7 +51,7 @@ pub struct Stage {
 }
 
 /// A console as the rig's text describes it, on the internal clock.
-pub fn console(text: &str, source: Source) -> (Console, rig::OscConfig) {
+pub fn console(text: &str, source: Source) -> (Console, rig::settings::OscConfig) {
     let rig = rig::parse(text, "stage.toml").unwrap_or_else(|e| panic!("{}", e.0.render(false)));
     let tree = Tree::new(&rig.spec);
     let mut values = tree.defaults();
@@ -62,7 +62,7 @@ pub fn console(text: &str, source: Source) -> (Console, rig::OscConfig) {
     let desk = Desk::with(rig.spec, tree, values, 48_000.0, Path::best()).expect("the rig compiles");
     let config = Config { client: "test".into(), format: Format { rate: 48_000, period: 64 } };
     let backend = backend::open(Kind::Internal, &config, port_specs(&desk.plan().ports)).expect("a clock");
-    (Console::start(desk, backend, Vec::new(), source, stated), rig.settings.osc)
+    (Console::start(desk, backend, LiveOptions { taps: Vec::new(), source, stated }, |live| Box::new(live)), rig.settings.osc)
 }
 
 impl Stage {
