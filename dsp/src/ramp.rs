@@ -225,9 +225,9 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
             When::Jump => {
                 (l.base, l.target, l.waiting, l.running) = (value, value, None, 0);
                 self.moving &= !(1 << lane);
-                for k in 0..K {
-                    self.now[k].set(lane, value[k]);
-                    self.by[k].set(lane, 0.0);
+                for ((now, by), value) in self.now.iter_mut().zip(&mut self.by).zip(value) {
+                    now.set(lane, value);
+                    by.set(lane, 0.0);
                 }
             }
             When::At(frame) => {
@@ -321,8 +321,8 @@ impl<const K: usize> LaneSteps<K> {
         let mut value = self.base;
         for (start, delta) in &self.steps[..self.running] {
             let share = curve.at(frame.saturating_sub(*start));
-            for k in 0..K {
-                value[k] += delta[k] * share;
+            for (value, delta) in value.iter_mut().zip(delta) {
+                *value += delta * share;
             }
         }
         value

@@ -37,6 +37,8 @@ pub struct Console {
     meters: Arc<Meters>,
     clock: FrameClock,
     outbox: VecDeque<Command>,
+    // The engine takes and gives them boxed.
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<Batch>>,
     seq: u64,
     /// Newest immediate batch that came back.

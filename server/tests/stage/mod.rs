@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use headroom::backend::{self, Config, Format, Kind};
-use headroom::console::{LiveOptions, Console, Source, port_specs};
+use headroom::console::{Console, LiveOptions, Source, port_specs};
 use headroom::hub::Hub;
 use headroom::net::{Event, Mail, Server, Sockets, moment};
 use headroom::rig;
