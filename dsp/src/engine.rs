@@ -33,13 +33,14 @@ pub fn engine(rate: f64, start_ramp: f64) -> (Engine, Handle) {
     let (send, commands) = crossbeam_channel::bounded(QUEUE);
     let (give_back, returned) = crossbeam_channel::bounded(QUEUE);
     let shared = Arc::new(Shared::default());
-    let mut level = Gain::new(&Curve::new(rate), 1.0);
-    if start_ramp > 0.0 {
-        level = Gain::new(&Curve::lasting(rate, start_ramp), 0.0);
-        level.set(1.0, When::At(0));
-    }
+    // Without a ramp the curve is still needed: a stop fades out along it.
+    let ramp = Curve::lasting(rate, if start_ramp > 0.0 { start_ramp } else { 0.02 });
+    let mut level = Gain::new(&ramp, if start_ramp > 0.0 { 0.0 } else { 1.0 });
+    level.set(1.0, When::At(0));
     let engine = Engine {
         frame: 0,
+        rate,
+        rise: start_ramp,
         network: None,
         leaving: None,
         level,
@@ -66,6 +67,10 @@ struct Leaving {
 /// The audio side. See the module documentation.
 pub struct Engine {
     frame: u64,
+    /// Rate that the network was built for.
+    rate: f64,
+    /// Seconds of the ramp from silence.
+    rise: f64,
     network: Option<Box<dyn Runs>>,
     leaving: Option<Leaving>,
     /// Level of all outputs: the ramp at start, the fade at stop.
@@ -87,8 +92,22 @@ impl Engine {
         self.frame
     }
 
-    /// One period of `frames` frames. Real-time safe; `nanos` is the monotonic time of its start.
-    pub fn process(&mut self, io: &mut dyn Io, frames: usize, nanos: u64) {
+    /// Frames that the ramp from silence takes.
+    pub fn ramp_frames(&self) -> u64 {
+        if self.rise > 0.0 { self.level.frames() } else { 0 }
+    }
+
+    /// Starts anew from silence, on the ramp; called off the audio thread while nothing is processed.
+    pub fn rearm(&mut self) {
+        if self.rise > 0.0 {
+            self.level.set(0.0, When::Jump);
+            self.level.set(1.0, When::At(self.frame));
+        }
+    }
+
+    /// One period of `frames` frames. Real-time safe; `nanos` is the monotonic time of its start. A
+    /// network for another rate than `rate` stays silent until one for this rate arrives.
+    pub fn process(&mut self, io: &mut dyn Io, frames: usize, nanos: u64, rate: f64) {
         let _flush = guard::FlushToZero::new();
         self.shared.clock.put(self.frame, nanos);
         self.take_commands();
@@ -102,7 +121,9 @@ impl Engine {
                 n = n.min(next.saturating_sub(self.frame).max(1) as usize);
             }
             self.run_fades(n);
-            self.block(io, at, n);
+            if rate == self.rate {
+                self.block(io, at, n);
+            }
             self.frame += n as u64;
             at += n;
         }
@@ -204,6 +225,22 @@ impl Engine {
             return false;
         }
         let Some(mut network) = adopt.network.take() else { return true };
+        if adopt.rate != self.rate {
+            // Nothing of the old network can go on at another rate.
+            self.rate = adopt.rate;
+            std::mem::swap(&mut self.curve, &mut adopt.curve);
+            adopt.network = self.network.replace(network);
+            if let Some(network) = &mut self.network {
+                for set in &adopt.sets {
+                    network.set(set, When::Jump);
+                }
+            }
+            self.end_all_fades();
+            self.level.set(0.0, When::Jump);
+            self.level.set(1.0, When::At(self.frame));
+            self.give(Returned::Adopt(adopt));
+            return true;
+        }
         for set in &adopt.sets {
             network.set(set, When::Jump);
         }
@@ -213,19 +250,19 @@ impl Engine {
                 network.set(set, When::At(self.frame));
             }
             // Fades name places of the old network; what goes on comes anew with a batch.
-            while let Some(fade) = self.fades.pop() {
-                if !self.room(2) {
-                    std::mem::forget(fade);
-                    continue;
-                }
-                self.give(Returned::Fade(fade));
-            }
+            self.end_all_fades();
             self.leaving = Some(Leaving { network: old, adopt, since: self.frame });
         } else {
             self.give(Returned::Adopt(adopt));
         }
         self.network = Some(network);
         true
+    }
+
+    fn end_all_fades(&mut self) {
+        for fade in &mut self.fades {
+            fade.cancelled = true;
+        }
     }
 
     fn end_leaving(&mut self) {

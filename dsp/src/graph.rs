@@ -195,7 +195,10 @@ pub fn chain_of<'a>(names: &[&'a str], kind: StripKind, bands: usize) -> (Vec<Pr
         let before = chain.iter().filter(|p| p.kind == proc).count();
         let instance = if before == 0 { (*name).to_string() } else { format!("{name}-{}", before + 1) };
         // On: eq, main's limiter, and what a chain lists beyond its kind's default.
-        let on = *name == "eq" || (*name == "limiter" && kind == StripKind::Main) || !kind.default_chain().contains(name);
+        let on = before > 0
+            || *name == "eq"
+            || (*name == "limiter" && kind == StripKind::Main)
+            || !kind.default_chain().contains(name);
         chain.push(ProcSpec { kind: proc, name: instance, bands, on });
     }
     chain.sort_by_key(|p| match p.kind.decl().place {

@@ -2,4 +2,7 @@
 
 pub mod delayline;
 pub mod design;
+pub mod fdn;
+pub mod hold;
+pub mod key;
 pub mod svf;

@@ -316,12 +316,19 @@ macro_rules! processors {
     };
 }
 
+pub mod comp;
 pub mod cut;
 pub mod delay;
+pub mod gate;
+pub mod reverb;
 pub mod eq;
 
 processors! {
     cut::Hpf,
     cut::Lpf,
+    gate::Gate,
+    comp::Comp,
+    comp::Glue,
+    reverb::Reverb,
     eq::Eq,
 }

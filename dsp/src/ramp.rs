@@ -89,6 +89,11 @@ impl Gain {
         Gain { curve: curve.clone(), base: value, target: value, waiting: None, steps: Default::default(), running: 0 }
     }
 
+    /// Frames that a step takes.
+    pub fn frames(&self) -> u64 {
+        self.curve.frames()
+    }
+
     /// Where it is going.
     pub fn target(&self) -> f64 {
         self.waiting.unwrap_or(self.target)

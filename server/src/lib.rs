@@ -1,6 +1,10 @@
 //! headroom, the server: everything that waits, opens things and talks to the outside.
+//!
+//! The `headroom` binary is a thin shell over this library, so that tests can drive its parts directly.
 
 pub mod analyze;
 pub mod audiofile;
 pub mod backend;
+pub mod console;
 pub mod demo;
+pub mod rig;

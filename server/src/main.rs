@@ -1,3 +1,5 @@
 //! The `headroom` binary: arguments, logging, command, exit status.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    headroom::cli::main()
+}

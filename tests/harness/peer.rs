@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use jack::{
     AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Control, Port, ProcessHandler,
     ProcessScope,
@@ -32,7 +32,7 @@ struct Voice {
     signal: Vec<f32>,
     at: usize,
     switches: Arc<Switches>,
-    periods: crossbeam_channel::Sender<Vec<f32>>,
+    periods: Sender<Vec<f32>>,
 }
 
 impl ProcessHandler for Voice {
@@ -65,7 +65,7 @@ impl Peer {
         let (client, _) = Client::new(name, ClientOptions::NO_START_SERVER).expect("a client");
         let name = client.name().to_owned();
         let switches = Arc::new(Switches::default());
-        let (sender, periods) = bounded(1 << 16);
+        let (sender, periods) = unbounded();
         let voice = Voice {
             out: client
                 .register_port("out", AudioOut::default())
@@ -82,7 +82,7 @@ impl Peer {
         Peer {
             client,
             name,
-            recording,
+            switches,
             periods,
         }
     }

@@ -6,6 +6,9 @@ use crate::graph::compile::{PlanError, network, plan};
 use crate::graph::seats::BankRef;
 use crate::meter::Meters;
 use crate::network::{Carry, Set};
+use crate::param::Value;
+use crate::ramp::Curve;
+use crate::tree::ParamId;
 use std::sync::Arc;
 
 impl Desk {
@@ -27,7 +30,14 @@ impl Desk {
         // The engine drops its fades with the old network.
         self.fades.iter_mut().for_each(super::fade::Active::unplan);
         self.refade = !self.fades.is_empty();
-        (Box::new(Adopt { network: Some(built.0), sets, carry, after }), built.1)
+        (Box::new(Adopt { network: Some(built.0), rate: self.rate, curve: Curve::new(self.rate), sets, carry, after }), built.1)
+    }
+
+    /// Whether a structural parameter may take a value: the console must still compile.
+    pub fn allows(&self, id: ParamId, value: &Value) -> Result<(), PlanError> {
+        let mut values = self.values.clone();
+        values[id.0 as usize] = self.tree.entry(id).decl.clamp(value);
+        plan(&self.spec, &self.tree, &values, self.rate, self.path).map(|_| ())
     }
 
     /// Plans anew after a structural set; the desk stays as it was where that fails. The caller then
@@ -37,6 +47,11 @@ impl Desk {
         let before = self.skeleton();
         self.plan = Arc::new(plan);
         Ok(before)
+    }
+
+    /// Goes on with the network that runs, after [`Desk::replan_structure`] failed.
+    pub fn give_up_swap(&mut self) {
+        self.structural = false;
     }
 
     /// As much of this desk as [`Desk::adopt`] needs to know of the running network.

@@ -2,6 +2,8 @@
 
 use crate::network::{Carry, Runs, Set};
 use crate::proc::TARGETS;
+use crate::ramp::Curve;
+use std::sync::Arc;
 
 /// To the engine.
 pub enum Command {
@@ -43,6 +45,10 @@ pub struct Batch {
 pub struct Adopt {
     /// The new network; on the way back the old one.
     pub network: Option<Box<dyn Runs>>,
+    /// Rate it was built for, in Hz, and the curve of that rate.
+    pub rate: f64,
+    /// See `rate`.
+    pub curve: Arc<Curve>,
     /// All its settings.
     pub sets: Vec<Set>,
     /// Lanes that live on.

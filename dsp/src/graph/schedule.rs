@@ -171,7 +171,11 @@ impl Ports {
     pub fn of(spec: &GraphSpec) -> Ports {
         let mut p = Ports::default();
         for strip in &spec.strips {
-            let connect = |to: &[String], side: usize| to.get(side).filter(|t| !t.is_empty()).cloned().into_iter().collect();
+            // The one port of a mono strip takes all that the rig names.
+            let connect = |to: &[String], side: usize| -> Vec<String> {
+                let own = if strip.stereo { to.get(side..).unwrap_or_default().get(..1).unwrap_or_default() } else { to };
+                own.iter().filter(|t| !t.is_empty()).cloned().collect()
+            };
             let has_input = strip.kind == super::StripKind::Channel;
             p.input.push(has_input.then_some(p.inputs.len()));
             if has_input {

@@ -26,6 +26,9 @@ pub fn coeffs(ms: f64, rate: f64) -> Targets {
     to
 }
 
+/// The most lanes of any bank.
+const MAX_LANES: usize = 8;
+
 /// A bank of delays.
 pub struct Delay<L> {
     lines: Bank,
@@ -174,7 +177,8 @@ fn delay<L: Lanes, S: Sample>(
             return here;
         }
         let io = &mut io[at..at + n];
-        for (i, lane) in lanes.iter().enumerate() {
+        let mut out = [[S::default(); CHUNK]; MAX_LANES];
+        for ((i, lane), y) in lanes.iter().enumerate().zip(&mut out) {
             let mut x = [S::default(); CHUNK];
             for (x, io) in x.iter_mut().zip(io.iter()) {
                 *x = S::of(io.get(i));
@@ -184,8 +188,7 @@ fn delay<L: Lanes, S: Sample>(
                 continue;
             }
             let (old, new) = lane.tap.heard();
-            let mut y = [S::default(); CHUNK];
-            hear(lines, i, lane.seam, new, curve, here, n, &mut y);
+            hear(lines, i, lane.seam, new, curve, here, n, y);
             if let Some(old) = old {
                 let mut was = [S::default(); CHUNK];
                 hear(lines, i, lane.seam, old, curve, here, n, &mut was);
@@ -193,9 +196,10 @@ fn delay<L: Lanes, S: Sample>(
                     *y = was + (*y - was) * S::of(lane.tap.share(here + k as u64, curve));
                 }
             }
-            for (io, y) in io.iter_mut().zip(y) {
-                io.set(i, y.wide());
-            }
+        }
+        let delayed = L::mask(*busy);
+        for (i, io) in io.iter_mut().enumerate() {
+            *io = L::select(delayed, L::from_fn(|lane| out[lane][i].wide()), *io);
         }
         at += n;
     }

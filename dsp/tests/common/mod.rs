@@ -131,7 +131,8 @@ impl Console {
         while self.io.at < end {
             let n = period.min(end - self.io.at);
             self.io.frames = n;
-            self.engine.process(&mut self.io, n, 0);
+            let rate = self.handle.rate();
+            self.engine.process(&mut self.io, n, 0, rate);
             self.io.at += n;
             while self.handle.collect().is_some() {}
         }

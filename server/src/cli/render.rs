@@ -1,0 +1,395 @@
+//! `headroom render`: the same engine on files.
+
+use super::{Fail, Progress, bits, dither, load_rig};
+use crate::audiofile::{Bits, Format, RateReader, Reader, Resampler, Shape, Writer};
+use crate::cues::{self, Cue};
+use headroom_dsp::desk::Desk;
+use headroom_dsp::engine::message::{Batch, Command};
+use headroom_dsp::engine::{Engine, Handle, engine};
+use headroom_dsp::graph::{GraphSpec, StripKind};
+use headroom_dsp::lanes::Path as LanePath;
+use headroom_dsp::network::Io;
+use headroom_dsp::tree::Tree;
+use std::path::{Path, PathBuf};
+
+/// Frames that files are read and written by; the engine's period may be shorter.
+const CHUNK: usize = 2048;
+
+/// Arguments of `render`.
+#[derive(clap::Args)]
+pub struct RenderArgs {
+    /// The rig.
+    rig: PathBuf,
+    /// A file for a strip, by name or id; may be given often.
+    #[arg(long = "in", value_name = "STRIP=FILE")]
+    inputs: Vec<String>,
+    /// A file of a strip's output; several strips with commas share one file.
+    #[arg(long = "out", value_name = "STRIP[,STRIP…]=FILE")]
+    outputs: Vec<String>,
+    /// What happens when.
+    #[arg(long)]
+    cues: Option<PathBuf>,
+    /// Rate of the files written, in Hz.
+    #[arg(long)]
+    rate: Option<u32>,
+    /// Frames that the engine runs at a time; any number gives the same samples.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8192))]
+    period: Option<u32>,
+    /// 16, 24, 32f or 64f.
+    #[arg(long, default_value = "24", value_parser = bits)]
+    bits: Bits,
+    /// Dither of 16 and 24 bit files: tpdf, shaped or off.
+    #[arg(long, default_value = "tpdf", value_parser = dither)]
+    dither: Shape,
+    /// Seconds after the end of the longest input.
+    #[arg(long, default_value_t = 0.0)]
+    tail: f64,
+    /// Main without glue to limiter, for a mastering engineer.
+    #[arg(long)]
+    premaster: bool,
+}
+
+struct Input {
+    file: RateReader,
+    strip: usize,
+    /// Ports that it feeds, with its channel for each.
+    ports: Vec<(usize, usize)>,
+    raw: Vec<f64>,
+    left: bool,
+}
+
+struct Output {
+    path: PathBuf,
+    writer: Writer,
+    /// Ports in the order of the file's channels.
+    ports: Vec<usize>,
+    /// Frames still to be dropped from each channel.
+    skip: Vec<usize>,
+    resampler: Option<Resampler>,
+    pending: Vec<Vec<f64>>,
+    written: u64,
+    peak: f64,
+}
+
+/// Buffers of one chunk as the engine's ports.
+struct Ports {
+    inputs: Vec<Vec<f32>>,
+    outputs: Vec<Vec<f64>>,
+    at: usize,
+    frames: usize,
+}
+
+impl Io for Ports {
+    fn input(&self, port: usize) -> &[f32] {
+        self.inputs.get(port).map_or(&[], |p| &p[self.at..self.at + self.frames])
+    }
+    fn output(&mut self, port: usize, at: usize, block: &[f64]) {
+        let from = self.at + at;
+        self.outputs[port][from..from + block.len()].copy_from_slice(block);
+    }
+}
+
+/// Splits `STRIP=FILE` at the first `=` after a known name.
+fn split<'a>(text: &'a str, known: impl Fn(&str) -> bool) -> Option<(&'a str, &'a str)> {
+    text.match_indices('=').map(|(i, _)| (&text[..i], &text[i + 1..])).find(|(name, _)| known(name))
+}
+
+/// A strip by id, name or address.
+fn find(spec: &GraphSpec, name: &str) -> Option<usize> {
+    spec.named(name).or_else(|| spec.strips.iter().position(|s| s.name == name))
+}
+
+fn unknown(spec: &GraphSpec, argument: &str, inputs: bool) -> Fail {
+    let all = spec.strips.iter().filter(|s| !inputs || s.kind == StripKind::Channel);
+    let names: Vec<&str> = all.map(|s| s.id.as_str()).collect();
+    let word = argument.split('=').next().unwrap_or_default();
+    let near = crate::rig::diagnose::nearest(word, names.iter().copied());
+    let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
+    let kind = if inputs { "a channel" } else { "a strip" };
+    Fail::input(format!("\"{argument}\" does not start with {kind} of this rig and =; there are {}{hint}", names.join(", ")))
+}
+
+/// Changes a spec for files: asked strips get outputs, dither is the writer's affair.
+fn adapt(spec: &mut GraphSpec, outs: &[usize], premaster: bool) {
+    for (s, strip) in spec.strips.iter_mut().enumerate() {
+        strip.chain.retain(|p| p.kind.decl().name != "dither");
+        strip.output = outs.contains(&s).then(Vec::new);
+        if premaster && strip.kind == StripKind::Main {
+            let from = strip.chain.iter().position(|p| p.name == "glue");
+            let chain = std::mem::take(&mut strip.chain);
+            let keep = |(i, p): &(usize, headroom_dsp::graph::ProcSpec)| {
+                from.is_none_or(|f| *i < f) && !matches!(p.kind.decl().name, "glue" | "limiter")
+            };
+            strip.chain = chain.into_iter().enumerate().filter(keep).map(|(_, p)| p).collect();
+        }
+    }
+}
+
+/// A desk with what a rig states, for another spec made from the rig's.
+pub fn desk_of(rig: &crate::rig::Rig, spec: GraphSpec, rate: f64) -> Result<Desk, Fail> {
+    let tree = Tree::new(&spec);
+    let mut values = tree.defaults();
+    for stated in &rig.values {
+        if let Some(id) = tree.find(stated.owner, &stated.path) {
+            values[id.0 as usize] = tree.entry(id).decl.clamp(&stated.value);
+        }
+    }
+    Desk::with(spec, tree, values, rate, LanePath::best()).map_err(|e| Fail::input(e.to_string()))
+}
+
+/// Runs the command.
+pub fn run(args: &RenderArgs) -> Result<(), Fail> {
+    let rig = load_rig(&args.rig)?;
+    let rate = rig.settings.audio.rate;
+    if !(args.tail.is_finite() && (0.0..=36_000.0).contains(&args.tail)) {
+        return Err(Fail::input("--tail is out of range; expected 0 … 36000 seconds"));
+    }
+    if args.rate.is_some_and(|r| !(8000..=384_000).contains(&r)) {
+        return Err(Fail::input("--rate is out of range; expected 8000 … 384000 Hz"));
+    }
+    let mut outs: Vec<(Vec<usize>, &str)> = Vec::new();
+    for argument in &args.outputs {
+        let known = |names: &str| find(&rig.spec, names).is_some() || names.split(',').all(|n| find(&rig.spec, n).is_some());
+        let (names, file) = split(argument, known).ok_or_else(|| unknown(&rig.spec, argument, false))?;
+        let one = find(&rig.spec, names).map(|s| vec![s]);
+        outs.push((one.unwrap_or_else(|| names.split(',').filter_map(|n| find(&rig.spec, n)).collect()), file));
+    }
+    if outs.is_empty() {
+        return Err(Fail::input("nothing to write: name an output, such as --out main=mix.wav"));
+    }
+    let mut spec = rig.spec.clone();
+    let all: Vec<usize> = outs.iter().flat_map(|o| o.0.clone()).collect();
+    adapt(&mut spec, &all, args.premaster);
+    let mut desk = desk_of(&rig, spec, f64::from(rate))?;
+    let mut inputs = Vec::new();
+    for argument in &args.inputs {
+        inputs.push(open_input(argument, &desk, rate)?);
+    }
+    let mut outputs = Vec::new();
+    for (strips, file) in &outs {
+        same_file(file, &args.inputs)?;
+        outputs.push(open_output(strips, Path::new(file), &desk, args, rate)?);
+    }
+    let frames = inputs.iter().map(|i| i.file.frames()).max().unwrap_or(0) + (args.tail * f64::from(rate)).round() as u64;
+    let cue_list = match &args.cues {
+        Some(path) => cues::load(path).map_err(Fail::Input)?,
+        None => Vec::new(),
+    };
+    let player = cues::Player::new(&desk);
+    if let Some(path) = &args.cues {
+        player.check(&cue_list, &mut desk, path).map_err(Fail::Input)?;
+    }
+    let groups = cues::by_frame(cue_list, f64::from(rate));
+    let late = outputs.iter().flat_map(|o| o.skip.iter().copied()).max().unwrap_or(0) as u64;
+    let mut job = Job::new(desk, player, groups, f64::from(rate), args.period.map_or(CHUNK, |p| p as usize));
+    let mut bar = Progress::new("render");
+    let total = frames + late;
+    let mut done = 0;
+    while done < total {
+        let n = (total - done).min(CHUNK as u64) as usize;
+        for input in &mut inputs {
+            input.read(&mut job.io, n)?;
+        }
+        job.chunk(n).map_err(Fail::Input)?;
+        for output in &mut outputs {
+            output.take(&job.io, n, frames)?;
+        }
+        done += n as u64;
+        bar.at(done as f64 / total as f64);
+    }
+    drop(bar);
+    finish(inputs, outputs, &job, args, rate)
+}
+
+/// An output must not be one of the inputs.
+fn same_file(out: &str, inputs: &[String]) -> Result<(), Fail> {
+    let real = |p: &str| std::fs::canonicalize(p).ok();
+    let clash = inputs.iter().filter_map(|i| i.split_once('=')).any(|(_, f)| real(f).is_some() && real(f) == real(out));
+    if clash { Err(Fail::input(format!("{out} is one of the inputs; choose another name for the output"))) } else { Ok(()) }
+}
+
+fn open_input(argument: &str, desk: &Desk, rate: u32) -> Result<Input, Fail> {
+    let spec = desk.spec();
+    let channel = |name: &str| find(spec, name).filter(|&s| spec.strips[s].kind == StripKind::Channel);
+    let (name, file) = split(argument, |n| channel(n).is_some()).ok_or_else(|| unknown(spec, argument, true))?;
+    let strip = channel(name).ok_or_else(|| unknown(spec, argument, true))?;
+    let reader = Reader::open(file)?;
+    let found = reader.spec().clone();
+    let sides = spec.strips[strip].channels();
+    if found.channels > 2 || found.channels > sides {
+        let want = if sides == 1 { "a mono file, or a stereo strip" } else { "a mono or stereo file" };
+        return Err(Fail::input(format!("{file} has {} channels and {name} is a strip of {sides}; expected {want}", found.channels)));
+    }
+    if found.rate != rate {
+        eprintln!("{file}: converted from {} Hz to the rig's {rate} Hz", found.rate);
+    }
+    let first = desk.plan().ports.input[strip].unwrap_or(0);
+    let ports = (0..sides).map(|side| (first + side, side.min(found.channels - 1))).collect();
+    Ok(Input { raw: vec![0.0; CHUNK * found.channels], file: RateReader::new(reader, rate), strip, ports, left: true })
+}
+
+fn open_output(strips: &[usize], file: &Path, desk: &Desk, args: &RenderArgs, rate: u32) -> Result<Output, Fail> {
+    let (mut ports, mut skip) = (Vec::new(), Vec::new());
+    for &s in strips {
+        let first = desk.plan().ports.output[s].unwrap_or(0);
+        for side in 0..desk.spec().strips[s].channels() {
+            ports.push(first + side);
+            skip.push(desk.plan().latencies.output(s));
+        }
+    }
+    let out_rate = args.rate.unwrap_or(rate);
+    let dither = if args.bits.word().is_some() { args.dither } else { Shape::Off };
+    let format = Format { dither, seed: desk.spec().seed, ..Format::new(out_rate, ports.len(), args.bits) };
+    let writer = Writer::create(file, &format)?;
+    let resampler = (out_rate != rate).then(|| Resampler::new(rate, out_rate, ports.len()));
+    let pending = vec![Vec::new(); ports.len()];
+    Ok(Output { path: file.to_owned(), writer, ports, skip, resampler, pending, written: 0, peak: 0.0 })
+}
+
+impl Input {
+    /// Fills the ports of a chunk; silence after the end.
+    fn read(&mut self, io: &mut Ports, n: usize) -> Result<(), Fail> {
+        let channels = self.file.reader().spec().channels;
+        let mut got = 0;
+        while self.left && got < n {
+            let frames = self.file.read_f64(&mut self.raw[got * channels..n * channels])?;
+            self.left = frames > 0;
+            got += frames;
+        }
+        for &(port, channel) in &self.ports {
+            let to = &mut io.inputs[port];
+            for (x, raw) in to.iter_mut().zip(self.raw[..got * channels].iter().skip(channel).step_by(channels)) {
+                *x = *raw as f32;
+            }
+            to[got..n].fill(0.0);
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    /// Takes a chunk, without the latency at the beginning and without what is beyond `frames`.
+    fn take(&mut self, io: &Ports, n: usize, frames: u64) -> Result<(), Fail> {
+        for ((pending, port), skip) in self.pending.iter_mut().zip(&self.ports).zip(&mut self.skip) {
+            let drop = (*skip).min(n);
+            *skip -= drop;
+            pending.extend_from_slice(&io.outputs[*port][drop..n]);
+        }
+        let ready = self.pending.iter().map(Vec::len).min().unwrap_or(0).min((frames - self.written) as usize);
+        let channels = self.ports.len();
+        let mut block = vec![0.0; ready * channels];
+        for (c, pending) in self.pending.iter_mut().enumerate() {
+            for (to, x) in block.iter_mut().skip(c).step_by(channels).zip(pending.drain(..ready)) {
+                *to = x;
+                self.peak = self.peak.max(x.abs());
+            }
+        }
+        self.written += ready as u64;
+        match &mut self.resampler {
+            Some(resampler) => {
+                let mut converted = Vec::new();
+                resampler.process(&block, &mut converted);
+                self.writer.write_f64(&converted)?;
+            }
+            None => self.writer.write_f64(&block)?,
+        }
+        Ok(())
+    }
+}
+
+fn finish(inputs: Vec<Input>, outputs: Vec<Output>, job: &Job, args: &RenderArgs, rate: u32) -> Result<(), Fail> {
+    for input in &inputs {
+        let reader = input.file.reader();
+        if reader.non_finite() > 0 {
+            eprintln!("{}: {} samples were not finite and read as 0", reader.path().display(), reader.non_finite());
+        }
+        for remark in reader.remarks() {
+            eprintln!("{}: {remark}", job.desk.spec().strips[input.strip].id);
+        }
+    }
+    for mut output in outputs {
+        if let Some(resampler) = &mut output.resampler {
+            let mut rest = Vec::new();
+            resampler.finish(&mut rest);
+            output.writer.write_f64(&rest)?;
+        }
+        let written = output.writer.finish()?;
+        if written.clipped > 0 {
+            eprintln!("{}: {} samples clipped at full scale", output.path.display(), written.clipped);
+        }
+        if args.premaster && output.peak > 10f64.powf(-3.0 / 20.0) {
+            let db = 20.0 * output.peak.log10();
+            eprintln!("{}: peaks reach {db:.1} dBFS; a premaster should stay under −3", output.path.display());
+        }
+        println!("{}  {:.3} s", output.path.display(), written.frames as f64 / f64::from(args.rate.unwrap_or(rate)));
+    }
+    Ok(())
+}
+
+/// A desk and its engine, run chunk by chunk with cues at their frames.
+pub struct Job {
+    desk: Desk,
+    player: cues::Player,
+    cues: std::vec::IntoIter<(u64, Vec<Cue>)>,
+    next: Option<(u64, Vec<Cue>)>,
+    engine: Engine,
+    handle: Handle,
+    io: Ports,
+    rate: f64,
+    period: usize,
+    seq: u64,
+}
+
+impl Job {
+    fn new(mut desk: Desk, player: cues::Player, groups: Vec<(u64, Vec<Cue>)>, rate: f64, period: usize) -> Job {
+        let (engine, mut handle) = engine(rate, 0.0);
+        let (n, m) = (desk.plan().ports.inputs.len(), desk.plan().ports.outputs.len());
+        let (adopt, _) = desk.adopt(None, (0..n).collect(), (0..m).collect());
+        // The queue is empty.
+        let _ = handle.send(Command::Adopt(adopt));
+        let io = Ports { inputs: vec![vec![0.0; CHUNK]; n], outputs: vec![vec![0.0; CHUNK]; m], at: 0, frames: 0 };
+        let mut cues = groups.into_iter();
+        let next = cues.next();
+        Job { desk, player, cues, next, engine, handle, io, rate, period, seq: 0 }
+    }
+
+    /// Runs a chunk.
+    fn chunk(&mut self, n: usize) -> Result<(), String> {
+        let start = self.engine.frame();
+        let mut at = 0;
+        while at < n {
+            let frame = start + at as u64;
+            while self.next.as_ref().is_some_and(|(f, _)| *f <= frame) {
+                if let Some((_, group)) = self.next.take() {
+                    for cue in &group {
+                        self.player.play(cue, &mut self.desk, frame)?;
+                    }
+                }
+                self.next = self.cues.next();
+            }
+            self.send(frame)?;
+            let until = self.next.as_ref().map_or(n, |(f, _)| ((f - start) as usize).min(n));
+            let frames = self.period.min(until - at);
+            (self.io.at, self.io.frames) = (at, frames);
+            self.engine.process(&mut self.io, frames, 0, self.rate);
+            while self.handle.collect().is_some() {}
+            at += frames;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, frame: u64) -> Result<(), String> {
+        if self.desk.needs_swap() {
+            let before = self.desk.replan_structure().map_err(|e| e.to_string())?;
+            let (n, m) = (self.desk.plan().ports.inputs.len(), self.desk.plan().ports.outputs.len());
+            let (adopt, _) = self.desk.adopt(Some(&before), (0..n).collect(), (0..m).collect());
+            let _ = self.handle.send(Command::Adopt(adopt));
+        } else if self.desk.is_dirty() {
+            self.seq += 1;
+            let mut batch = Box::new(Batch { seq: self.seq, ..Batch::default() });
+            self.desk.flush(frame, &mut batch);
+            let _ = self.handle.send(Command::Apply(batch));
+        }
+        Ok(())
+    }
+}

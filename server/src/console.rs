@@ -1,0 +1,278 @@
+//! The console: desk, engine and backend as one running thing, owned by the hub.
+//!
+//! Sets go into the desk; [`Console::flush`] turns what changed into one batch for the engine, and
+//! holds back while two are under way, so that a flood is coalesced here and the queue never fills.
+
+mod clock;
+mod live;
+mod reload;
+
+use crate::backend::{Backend, BackendEvent, Direction, Format, PortSpec, Status, Timing};
+use clock::FrameClock;
+use headroom_dsp::desk::Desk;
+use headroom_dsp::engine::message::{Batch, Command, Returned};
+use headroom_dsp::engine::{Handle, engine};
+use headroom_dsp::graph::schedule::Ports;
+use headroom_dsp::meter::Meters;
+use headroom_dsp::param::Value;
+use headroom_dsp::tree::ParamId;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+pub use live::{Live, Tap};
+pub use reload::{Reloaded, Source};
+
+/// Batches that may be under way before changes are held back and coalesced.
+const UNDER_WAY: usize = 2;
+/// Seconds of the ramp from silence at start and after every interruption.
+pub const START_RAMP_S: f64 = 0.25;
+
+/// See the module documentation.
+pub struct Console {
+    desk: Desk,
+    handle: Handle,
+    backend: Box<dyn Backend>,
+    meters: Arc<Meters>,
+    clock: FrameClock,
+    outbox: VecDeque<Command>,
+    spare: Vec<Box<Batch>>,
+    seq: u64,
+    /// Immediate batches that have not come back.
+    open: usize,
+    /// Swaps that have not come back.
+    swaps: usize,
+    retire: bool,
+    inputs: Vec<usize>,
+    outputs: Vec<usize>,
+    source: Source,
+    stated: HashMap<String, Value>,
+}
+
+/// The backend's list of ports for a console.
+pub fn port_specs(ports: &Ports) -> Vec<PortSpec> {
+    let spec = |direction| move |(name, connect): &(String, Vec<String>)| PortSpec { name: name.clone(), connect: connect.clone(), direction };
+    let inputs = ports.inputs.iter().map(spec(Direction::In));
+    inputs.chain(ports.outputs.iter().map(spec(Direction::Out))).collect()
+}
+
+impl Console {
+    /// Starts the engine on a backend that was opened with [`port_specs`] of the desk. `taps` records
+    /// outputs (by index of the desk's output ports), on and on until they are dropped.
+    pub fn start(mut desk: Desk, backend: Box<dyn Backend>, taps: Vec<Tap>, source: Source, stated: HashMap<String, Value>) -> Console {
+        let (engine, mut handle) = engine(desk.rate(), START_RAMP_S);
+        let ports = &desk.plan().ports;
+        let (n, m) = (ports.inputs.len(), ports.outputs.len());
+        let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..n + m).collect());
+        let (adopt, meters) = desk.adopt(None, inputs.clone(), outputs.clone());
+        let mut outbox = VecDeque::new();
+        if let Err(command) = handle.send(Command::Adopt(adopt)) {
+            outbox.push_back(command);
+        }
+        backend.run(Box::new(Live::new(engine, n, taps)));
+        Console {
+            clock: FrameClock::new(desk.rate()),
+            desk,
+            handle,
+            backend,
+            meters,
+            outbox,
+            spare: Vec::new(),
+            seq: 0,
+            open: 0,
+            swaps: 1,
+            retire: false,
+            inputs,
+            outputs,
+            source,
+            stated,
+        }
+    }
+
+    /// The desk.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// The desk, to set values.
+    pub fn desk_mut(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    /// Meter cells by strip; others after a reload.
+    pub fn meters(&self) -> &Arc<Meters> {
+        &self.meters
+    }
+
+    /// What audio runs at.
+    pub fn format(&self) -> Format {
+        self.backend.format()
+    }
+
+    /// How the backend stands.
+    pub fn status(&self) -> Status {
+        self.backend.status()
+    }
+
+    /// Histograms and counters of the audio thread.
+    pub fn timing(&self) -> Arc<Timing> {
+        self.backend.timing()
+    }
+
+    /// Bundles that came after their time.
+    pub fn late(&self) -> u64 {
+        self.handle.late()
+    }
+
+    /// Commands that wait for the audio thread.
+    pub fn queue_depth(&self) -> usize {
+        self.handle.depth() + self.outbox.len()
+    }
+
+    /// The engine's frame now.
+    pub fn frame_now(&self) -> u64 {
+        self.handle.frames()
+    }
+
+    /// The engine's frame at a time of `CLOCK_MONOTONIC`.
+    pub fn frame_at(&self, nanos: u64) -> u64 {
+        self.clock.frame_at(nanos)
+    }
+
+    /// First frame after the ramp at start: time 0 of cues and recordings.
+    pub fn first_frame(&self) -> u64 {
+        headroom_dsp::ramp::Curve::lasting(self.desk.rate(), START_RAMP_S).frames()
+    }
+
+    /// Whether everything set so far has reached the engine.
+    pub fn settled(&self) -> bool {
+        !self.desk.is_dirty() && self.open == 0 && self.outbox.is_empty() && !self.desk.needs_swap()
+    }
+
+    /// Sends what changed since the last flush, unless two batches are still under way. True where
+    /// nothing is left behind.
+    pub fn flush(&mut self) -> bool {
+        if !self.desk.is_dirty() {
+            return true;
+        }
+        if self.open >= UNDER_WAY {
+            return false;
+        }
+        self.send(None);
+        true
+    }
+
+    /// Applies changes to the desk that take effect together at a frame (`None`: the next period),
+    /// after everything that was set before.
+    pub fn bundle<R>(&mut self, frame: Option<u64>, change: impl FnOnce(&mut Desk) -> R) -> R {
+        if self.desk.is_dirty() {
+            self.send(None);
+        }
+        let result = change(&mut self.desk);
+        if self.desk.is_dirty() {
+            self.send(frame);
+        }
+        result
+    }
+
+    fn send(&mut self, at: Option<u64>) {
+        let mut batch = self.spare.pop().unwrap_or_default();
+        self.seq += 1;
+        batch.seq = self.seq;
+        batch.at = at;
+        self.desk.flush(at.unwrap_or(self.handle.frames()), &mut batch);
+        self.open += usize::from(at.is_none());
+        self.outbox.push_back(Command::Apply(batch));
+        self.post();
+    }
+
+    fn post(&mut self) {
+        while let Some(command) = self.outbox.pop_front() {
+            if let Err(command) = self.handle.send(command) {
+                self.outbox.push_front(command);
+                return;
+            }
+        }
+    }
+
+    /// Collects what came back, swaps networks where a set asks for it, keeps the clock. Call at least
+    /// every 5 ms.
+    pub fn tick(&mut self) {
+        while let Some(returned) = self.handle.collect() {
+            match returned {
+                Returned::Batch(mut batch) => {
+                    self.open = self.open.saturating_sub(usize::from(batch.at.is_none()));
+                    batch.sets.clear();
+                    batch.fades.clear();
+                    batch.cancel.clear();
+                    if self.spare.len() < 4 && batch.sets.capacity() < 1 << 16 {
+                        self.spare.push(batch);
+                    }
+                }
+                Returned::Adopt(_) => {
+                    self.swaps = self.swaps.saturating_sub(1);
+                    if self.swaps == 0 && std::mem::take(&mut self.retire) {
+                        self.backend.retire_ports();
+                    }
+                }
+                Returned::Fade(_) => {}
+            }
+        }
+        self.post();
+        let (frame, nanos) = self.handle.clock();
+        self.clock.observe(frame, nanos);
+        if self.desk.needs_swap() && self.swaps == 0 {
+            self.restructure();
+        }
+    }
+
+    /// A new network for the same console.
+    fn restructure(&mut self) {
+        match self.desk.replan_structure() {
+            Ok(before) => self.adopt_from(&before),
+            // `allows` was asked before the set; what got through all the same waits for the next reload.
+            Err(error) => {
+                tracing::error!(%error, "the new schedule does not compile; the old one goes on");
+                self.desk.give_up_swap();
+            }
+        }
+    }
+
+    fn adopt_from(&mut self, before: &Desk) {
+        if self.desk.is_dirty() && before.rate() == self.desk.rate() && Arc::ptr_eq(before.spec(), self.desk.spec()) {
+            // What is not structural would be jumped to; it is carried, and set again after.
+            tracing::debug!("changes ride along with the new schedule");
+        }
+        let (adopt, meters) = self.desk.adopt(Some(before), self.inputs.clone(), self.outputs.clone());
+        self.meters = meters;
+        self.swaps += 1;
+        self.outbox.push_back(Command::Adopt(adopt));
+        self.post();
+    }
+
+    /// Backend events since the last call; a new rate is taken over here.
+    pub fn events(&mut self) -> Vec<BackendEvent> {
+        let events: Vec<BackendEvent> = self.backend.events().try_iter().collect();
+        for event in &events {
+            if let BackendEvent::RateChanged(rate) = event {
+                self.take_rate(f64::from(*rate));
+            }
+        }
+        events
+    }
+
+    /// Whether a structural parameter may take a value; the reason where not.
+    pub fn allows(&self, id: ParamId, value: &Value) -> Result<(), String> {
+        if !self.desk.tree().entry(id).decl.structural {
+            return Ok(());
+        }
+        self.desk.allows(id, value).map_err(|e| e.to_string())
+    }
+
+    /// Fades all outputs out, then stops the backend.
+    pub fn stop(mut self) {
+        self.outbox.push_back(Command::Level(0.0));
+        self.post();
+        std::thread::sleep(std::time::Duration::from_secs_f64(START_RAMP_S + 0.05));
+        self.backend.stop();
+    }
+}

@@ -1,0 +1,143 @@
+//! Cues: what happens when, in a text file.
+//!
+//! UTF-8, one a line: `seconds address args…`, fields split by blanks, text with blanks in double
+//! quotes, `#` comments. A cue takes effect at frame round(seconds × rate); those of one frame act as
+//! one bundle, in file order; the order in the file is free.
+
+use headroom_protocol::osc::encode::Arg;
+use std::path::Path;
+
+/// One cue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cue {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// When, in seconds.
+    pub seconds: f64,
+    /// Address.
+    pub address: String,
+    /// Arguments: whole numbers as int, other numbers as float, the rest as text.
+    pub args: Vec<Arg>,
+}
+
+/// Reads a cue file; the error names each bad line.
+pub fn load(path: &Path) -> Result<Vec<Cue>, String> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {name}: {e}"))?;
+    let mut cues = Vec::new();
+    let mut errors = String::new();
+    for (i, line) in text.lines().enumerate() {
+        match parse(line) {
+            Ok(Some((seconds, address, args))) => cues.push(Cue { line: i + 1, seconds, address, args }),
+            Ok(None) => {}
+            Err(reason) => errors.push_str(&format!("{name}:{}: {reason}\n", i + 1)),
+        }
+    }
+    if errors.is_empty() {
+        cues.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        Ok(cues)
+    } else {
+        Err(errors)
+    }
+}
+
+type Line = (f64, String, Vec<Arg>);
+
+fn parse(line: &str) -> Result<Option<Line>, String> {
+    let fields = fields(line)?;
+    let Some((time, rest)) = fields.split_first() else { return Ok(None) };
+    let seconds: f64 = time.0.parse().map_err(|_| format!("\"{}\" is no time in seconds", time.0))?;
+    if !seconds.is_finite() || !(0.0..=1e6).contains(&seconds) {
+        return Err(format!("the time {} is out of range; expected 0 … 1000000 seconds", time.0));
+    }
+    let Some((address, args)) = rest.split_first() else {
+        return Err("an address is missing after the time, such as /ch/1/fader".into());
+    };
+    if !address.0.starts_with('/') {
+        return Err(format!("\"{}\" is no address; expected one such as /ch/1/fader", address.0));
+    }
+    Ok(Some((seconds, address.0.clone(), args.iter().map(|(text, quoted)| guess(text, *quoted)).collect())))
+}
+
+/// The argument that a word stands for.
+pub fn guess(word: &str, quoted: bool) -> Arg {
+    if !quoted {
+        if let Ok(i) = word.parse::<i32>() {
+            return Arg::Int(i);
+        }
+        if let Ok(x) = word.parse::<f64>()
+            && x.is_finite()
+        {
+            return Arg::Double(x);
+        }
+    }
+    Arg::String(word.into())
+}
+
+/// Fields with whether they were quoted.
+fn fields(line: &str) -> Result<Vec<(String, bool)>, String> {
+    let mut fields = Vec::new();
+    let mut chars = line.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        match chars.peek() {
+            None | Some('#') => return Ok(fields),
+            Some('"') => {
+                chars.next();
+                let mut field = String::new();
+                loop {
+                    match chars.next() {
+                        Some('"') => break,
+                        Some('\\') => field.extend(chars.next()),
+                        Some(c) => field.push(c),
+                        None => return Err("a double quote is not closed".into()),
+                    }
+                }
+                fields.push((field, true));
+            }
+            Some(_) => {
+                let mut field = String::new();
+                while let Some(c) = chars.next_if(|c| !c.is_whitespace()) {
+                    field.push(c);
+                }
+                fields.push((field, false));
+            }
+        }
+    }
+}
+
+/// Cues by frame, in order.
+pub fn by_frame(cues: Vec<Cue>, rate: f64) -> Vec<(u64, Vec<Cue>)> {
+    let mut groups: Vec<(u64, Vec<Cue>)> = Vec::new();
+    for cue in cues {
+        let frame = (cue.seconds * rate).round() as u64;
+        match groups.last_mut() {
+            Some((f, group)) if *f == frame => group.push(cue),
+            _ => groups.push((frame, vec![cue])),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_time_an_address_and_arguments() {
+        let (seconds, address, args) = parse("1.5 /ch/1/name \"Lead vox\" # comment").unwrap().unwrap();
+        assert_eq!((seconds, address.as_str(), args), (1.5, "/ch/1/name", vec![Arg::String("Lead vox".into())]));
+        assert_eq!(parse("0 /ch/1/fader -6").unwrap().unwrap().2, vec![Arg::Int(-6)]);
+        assert_eq!(parse("  # nothing").unwrap(), None);
+        for bad in ["x /a 1", "1", "-1 /a", "1 a", "1 /a \"b", "nan /a", "1e9 /a"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn cues_of_one_frame_act_as_one() {
+        let cue = |seconds, line| Cue { line, seconds, address: "/a".into(), args: vec![] };
+        let groups = by_frame(vec![cue(0.5, 1), cue(0.500001, 2), cue(1.0, 3)], 48000.0);
+        assert_eq!(groups.iter().map(|g| (g.0, g.1.len())).collect::<Vec<_>>(), [(24000, 2), (48000, 1)]);
+    }
+}

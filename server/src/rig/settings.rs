@@ -1,0 +1,536 @@
+//! What a rig says beyond the graph: audio, network, roles, surfaces.
+
+use super::diagnose::Report;
+use super::node::{Item, Node, Table};
+use super::section::Section;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// Who drives the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// JACK where a server answers, else the built-in clock.
+    #[default]
+    Auto,
+    /// JACK.
+    Jack,
+    /// The built-in clock.
+    Internal,
+}
+
+impl Backend {
+    /// Its words, as in the rig and on the command line.
+    pub const NAMES: &'static [&'static str] = &["auto", "jack", "internal"];
+
+    /// The backend of this word.
+    pub fn named(name: &str) -> Option<Backend> {
+        match name {
+            "auto" => Some(Backend::Auto),
+            "jack" => Some(Backend::Jack),
+            "internal" => Some(Backend::Internal),
+            _ => None,
+        }
+    }
+}
+
+/// `[audio]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioConfig {
+    /// Who drives the engine.
+    pub backend: Backend,
+    /// Rate in Hz of the built-in clock and of `render`.
+    pub rate: u32,
+    /// Frames a period of the built-in clock and of `render`.
+    pub period: usize,
+    /// Name of the JACK client.
+    pub client: String,
+    /// A muted strip leaves its `pre` sends alone.
+    pub mute_post_only: bool,
+    /// Seed of dither and modulation.
+    pub seed: u64,
+}
+
+impl Default for AudioConfig {
+    fn default() -> Self {
+        AudioConfig { backend: Backend::Auto, rate: 48000, period: 64, client: "headroom".into(), mute_post_only: false, seed: 0 }
+    }
+}
+
+/// A network that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Net {
+    /// Address; bits past the prefix do not count.
+    pub addr: IpAddr,
+    /// Bits that must agree.
+    pub prefix: u8,
+}
+
+impl Net {
+    /// Reads `192.168.1.0/24`, `10/8`, `fe80::/10` or one address.
+    pub fn parse(text: &str) -> Option<Net> {
+        let (addr, prefix) = match text.split_once('/') {
+            Some((addr, prefix)) => (addr, Some(prefix.parse::<u8>().ok()?)),
+            None => (text, None),
+        };
+        let addr = addr.parse::<IpAddr>().ok().or_else(|| {
+            // Trailing zeros may be left out where a prefix tells the size.
+            let parts = addr.split('.').count();
+            (prefix.is_some() && parts < 4).then(|| format!("{addr}{}", ".0".repeat(4 - parts)).parse().ok())?
+        })?;
+        let most = if addr.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(most);
+        (prefix <= most).then_some(Net { addr, prefix })
+    }
+
+    /// Whether an address lies in it. An IPv4 address written as IPv6 counts as IPv4.
+    pub fn contains(&self, addr: IpAddr) -> bool {
+        let bits = |a: IpAddr| match a {
+            IpAddr::V4(a) => u128::from(a.to_bits()) << 96,
+            IpAddr::V6(a) => a.to_bits(),
+        };
+        let addr = addr.to_canonical();
+        let mask = if self.prefix == 0 { 0 } else { u128::MAX << (128 - u32::from(self.prefix)) };
+        self.addr.is_ipv4() == addr.is_ipv4() && (bits(self.addr) ^ bits(addr)) & mask == 0
+    }
+}
+
+/// Networks served where the rig does not say: loopback and private ones.
+pub const PRIVATE: &[&str] =
+    &["127.0.0.0/8", "::1/128", "10/8", "172.16/12", "192.168/16", "169.254/16", "100.64/10", "fc00::/7", "fe80::/10"];
+
+/// Someone who is told changes unasked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peer {
+    /// `host:port`.
+    pub addr: String,
+    /// Patterns; all changes but meters where empty.
+    pub subscribe: Vec<String>,
+    /// Meters at this rate in Hz; `None` for none.
+    pub meters: Option<f64>,
+    /// Name of its role.
+    pub role: Option<String>,
+}
+
+/// `[osc]`.
+#[derive(Clone, Debug)]
+pub struct OscConfig {
+    /// UDP and TCP address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Who is told changes unasked.
+    pub peers: Vec<Peer>,
+    /// Networks that are served.
+    pub allow: Vec<Net>,
+    /// Announced by mDNS.
+    pub discover: bool,
+    /// `[[osc.map]]`, as they stand.
+    pub maps: Vec<Table>,
+}
+
+impl Default for OscConfig {
+    fn default() -> Self {
+        OscConfig {
+            listen: SocketAddr::from(([0, 0, 0, 0], 9000)),
+            peers: Vec::new(),
+            allow: PRIVATE.iter().filter_map(|n| Net::parse(n)).collect(),
+            discover: true,
+            maps: Vec::new(),
+        }
+    }
+}
+
+/// `[x32]` or `[xair]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DialectConfig {
+    /// UDP address.
+    pub listen: SocketAddr,
+    /// Name of the role of its clients.
+    pub role: Option<String>,
+}
+
+/// How a role's token is held.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Token {
+    /// SHA-256 of the token, 64 lower-case hex digits.
+    Sha256(String),
+    /// A file whose first line is the token.
+    File(PathBuf),
+    /// The token itself, in clear.
+    Clear(String),
+}
+
+/// `[[role]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Name.
+    pub name: String,
+    /// What a client logs in with; `None` where it cannot be logged in to.
+    pub token: Option<Token>,
+    /// Patterns that it may set.
+    pub write: Vec<String>,
+    /// Patterns that it may ask and subscribe to.
+    pub read: Vec<String>,
+}
+
+/// `[[midi.surface]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SurfaceConfig {
+    /// Matched against port names.
+    pub port: String,
+    /// `mcu`, `hui`, or the name of a controller map.
+    pub kind: String,
+    /// Name of its role.
+    pub role: Option<String>,
+}
+
+/// Everything that a rig says beyond the graph.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[audio]`.
+    pub audio: AudioConfig,
+    /// `[osc]`.
+    pub osc: OscConfig,
+    /// `[http]`: TCP address; `None` where it is off.
+    pub http: Option<SocketAddr>,
+    /// `[x32]`; `None` where it is off.
+    pub x32: Option<DialectConfig>,
+    /// `[xair]`; `None` where it is off.
+    pub xair: Option<DialectConfig>,
+    /// `[access] default`: role of who has not logged in, where the rig names one.
+    pub access: Option<String>,
+    /// `[[role]]`.
+    pub roles: Vec<Role>,
+    /// `[[midi.surface]]`.
+    pub surfaces: Vec<SurfaceConfig>,
+    /// `[[midi.map]]`, as they stand.
+    pub midi_maps: Vec<Table>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            audio: AudioConfig::default(),
+            osc: OscConfig::default(),
+            http: Some(SocketAddr::from(([0, 0, 0, 0], 8080))),
+            x32: None,
+            xair: None,
+            access: None,
+            roles: Vec::new(),
+            surfaces: Vec::new(),
+            midi_maps: Vec::new(),
+        }
+    }
+}
+
+/// Roles that are there without being named: everything, and next to nothing.
+const BUILT_IN_ROLES: [&str; 2] = ["engineer", "none"];
+
+struct Reader<'r> {
+    report: &'r mut Report,
+    /// Role names used, checked when all roles are known.
+    roles_used: Vec<(String, Range<usize>)>,
+}
+
+/// Reads the tables of `root` that are not part of the graph.
+pub fn read(root: &mut Section<'_>, report: &mut Report) -> Settings {
+    let mut settings = Settings::default();
+    let mut reader = Reader { report, roles_used: Vec::new() };
+    reader.roles(root, &mut settings);
+    if let Some((_, table)) = root.table("audio", reader.report) {
+        settings.audio = reader.audio(table);
+    }
+    if let Some((_, table)) = root.table("osc", reader.report) {
+        settings.osc = reader.osc(table);
+    }
+    if let Some((_, table)) = root.table("http", reader.report) {
+        let mut section = Section::new(table, "[http]");
+        if let Some(text) = section.text("listen", reader.report) {
+            settings.http = if text.is_empty() { None } else { reader.address(text, section.span("listen")).or(settings.http) };
+        }
+        section.finish(reader.report);
+    }
+    settings.x32 = reader.dialect(root, "x32", 10023);
+    settings.xair = reader.dialect(root, "xair", 10024);
+    if let Some((_, table)) = root.table("midi", reader.report) {
+        let mut section = Section::new(table, "[midi]");
+        for (node, table) in section.tables("surface", reader.report) {
+            settings.surfaces.extend(reader.surface(node, table));
+        }
+        settings.midi_maps = section.tables("map", reader.report).into_iter().map(|(_, t)| t.clone()).collect();
+        section.finish(reader.report);
+    }
+    reader.check_roles(&settings.roles);
+    settings
+}
+
+impl Reader<'_> {
+    fn address(&mut self, text: &str, span: Option<Range<usize>>) -> Option<SocketAddr> {
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            let span = span.unwrap_or(0..0);
+            self.report
+                .error(&span, format!("{text:?} is not an address to listen on"), "expected address:port")
+                .help("`0.0.0.0:9000` for all interfaces, `127.0.0.1:9000` for this machine only; port 0 takes a free one");
+        }
+        parsed
+    }
+
+    fn audio(&mut self, table: &Table) -> AudioConfig {
+        let r = &mut *self.report;
+        let mut section = Section::new(table, "[audio]");
+        let mut audio = AudioConfig::default();
+        if let Some(name) = section.one_of("backend", Backend::NAMES, r) {
+            audio.backend = Backend::named(name).unwrap_or_default();
+        }
+        if let Some(rate) = section.int("rate", 8000..=384_000, r) {
+            audio.rate = rate as u32;
+        }
+        if let Some(period) = section.int("period", 1..=8192, r) {
+            audio.period = period as usize;
+        }
+        if let Some(client) = section.text("client", r) {
+            if client.is_empty() || client.contains(':') {
+                let span = section.span("client").unwrap_or(0..0);
+                r.error(&span, "a JACK client needs a name without colons".into(), "not a client name");
+            } else {
+                audio.client = client.into();
+            }
+        }
+        if let Some(name) = section.one_of("mute", &["pre", "post"], r) {
+            audio.mute_post_only = name == "post";
+        }
+        if let Some(seed) = section.int("seed", 0..=i64::MAX, r) {
+            audio.seed = seed as u64;
+        }
+        section.finish(r);
+        audio
+    }
+
+    fn osc(&mut self, table: &Table) -> OscConfig {
+        let mut section = Section::new(table, "[osc]");
+        let mut osc = OscConfig::default();
+        if let Some(text) = section.text("listen", self.report) {
+            osc.listen = self.address(text, section.span("listen")).unwrap_or(osc.listen);
+        }
+        if let Some((_, node)) = section.raw("peers") {
+            let nodes = if let Item::List(list) = &node.item { list.as_slice() } else { std::slice::from_ref(node) };
+            osc.peers = nodes.iter().filter_map(|n| self.peer(n)).collect();
+        }
+        if let Some(list) = section.texts("allow", self.report) {
+            osc.allow.clear();
+            for (text, span) in list {
+                match Net::parse(text) {
+                    Some(net) => osc.allow.push(net),
+                    None => {
+                        self.report
+                            .error(&span, format!("{text:?} is not a network"), "expected address/bits")
+                            .help("for example `192.168.1.0/24`, `10/8`, `fe80::/10`, or one address");
+                    }
+                }
+            }
+        }
+        if let Some(discover) = section.switch("discover", self.report) {
+            osc.discover = discover;
+        }
+        osc.maps = section.tables("map", self.report).into_iter().map(|(_, t)| t.clone()).collect();
+        section.finish(self.report);
+        osc
+    }
+
+    fn host_port(&mut self, text: &str, span: &Range<usize>) -> Option<String> {
+        let ok = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
+        if !ok {
+            self.report
+                .error(span, format!("{text:?} is not where a peer can be reached"), "expected host:port")
+                .help("for example `192.168.1.40:9001`");
+        }
+        ok.then(|| text.to_string())
+    }
+
+    fn peer(&mut self, node: &Node) -> Option<Peer> {
+        match &node.item {
+            Item::Text(text) => {
+                Some(Peer { addr: self.host_port(text, &node.span)?, subscribe: Vec::new(), meters: None, role: None })
+            }
+            Item::Table(table) => {
+                let mut section = Section::new(table, "this peer");
+                let addr = section.text("addr", self.report).map(str::to_string);
+                let subscribe = self.patterns(&mut section, "subscribe");
+                let meters = section.int("meters", 0..=100, self.report).filter(|hz| *hz > 0).map(|hz| hz as f64);
+                let role = self.role(&mut section);
+                let span = section.span("addr");
+                section.finish(self.report);
+                match (addr, span) {
+                    (Some(addr), Some(span)) => Some(Peer { addr: self.host_port(&addr, &span)?, subscribe, meters, role }),
+                    (_, Some(_)) => None,
+                    _ => {
+                        self.report.error(&node.span, "this peer has no `addr`".into(), "expected addr = \"host:port\"");
+                        None
+                    }
+                }
+            }
+            _ => {
+                let message = format!("a peer is \"host:port\" or a table, not {}", node.kind());
+                self.report.error(&node.span, message, "expected a peer").help("{ addr = \"192.168.1.40:9001\", meters = 20 }");
+                None
+            }
+        }
+    }
+
+    fn patterns(&mut self, section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+        let mut out = Vec::new();
+        for (text, span) in section.texts(key, self.report).unwrap_or_default() {
+            if text.starts_with('/') {
+                out.push(text.to_string());
+            } else {
+                self.report
+                    .error(&span, format!("{text:?} is not an address pattern"), "patterns start with a slash")
+                    .help(format!("`/{text}`"));
+            }
+        }
+        out
+    }
+
+    fn role(&mut self, section: &mut Section<'_>) -> Option<String> {
+        let role = section.text("role", self.report)?;
+        self.roles_used.push((role.into(), section.span("role")?));
+        Some(role.into())
+    }
+
+    fn dialect(&mut self, root: &mut Section<'_>, key: &'static str, port: u16) -> Option<DialectConfig> {
+        let (_, table) = root.table(key, self.report)?;
+        let mut section = Section::new(table, format!("[{key}]"));
+        let mut listen = SocketAddr::from(([0, 0, 0, 0], port));
+        let mut on = true;
+        if let Some(text) = section.text("listen", self.report) {
+            on = !text.is_empty();
+            if on {
+                listen = self.address(text, section.span("listen")).unwrap_or(listen);
+            }
+        }
+        let role = self.role(&mut section);
+        section.finish(self.report);
+        on.then_some(DialectConfig { listen, role })
+    }
+
+    fn surface(&mut self, node: &Node, table: &Table) -> Option<SurfaceConfig> {
+        let mut section = Section::new(table, "[[midi.surface]]");
+        let port = section.text("port", self.report);
+        let kind = section.text("kind", self.report);
+        let role = self.role(&mut section);
+        for key in ["port", "kind"] {
+            if table.get(key).is_none() {
+                self.report.error(&node.span, format!("this surface has no `{key}`"), format!("expected {key} = \"…\""));
+            }
+        }
+        section.finish(self.report);
+        Some(SurfaceConfig { port: port?.into(), kind: kind?.into(), role })
+    }
+
+    fn roles(&mut self, root: &mut Section<'_>, settings: &mut Settings) {
+        if let Some((_, table)) = root.table("access", self.report) {
+            let mut section = Section::new(table, "[access]");
+            if let Some(text) = section.text("default", self.report) {
+                settings.access = Some(text.into());
+                self.roles_used.push((text.into(), section.span("default").unwrap_or(0..0)));
+            }
+            section.finish(self.report);
+        }
+        for (node, table) in root.tables("role", self.report) {
+            let mut section = Section::new(table, "[[role]]");
+            let name = section.text("name", self.report).map(str::to_string);
+            let token = self.token(&mut section);
+            let write = self.patterns(&mut section, "write");
+            let read = self.patterns(&mut section, "read");
+            let place = section.span("name");
+            section.finish(self.report);
+            let Some(name) = name.filter(|n| !n.is_empty()) else {
+                if place.is_none() {
+                    self.report.error(&node.span, "this role has no `name`".into(), "expected name = \"…\"");
+                }
+                continue;
+            };
+            if settings.roles.iter().any(|r| r.name == name) {
+                self.report.error(&place.unwrap_or(0..0), format!("two roles are called {name:?}"), "used twice");
+            } else {
+                settings.roles.push(Role { name, token, write, read });
+            }
+        }
+    }
+
+    fn token(&mut self, section: &mut Section<'_>) -> Option<Token> {
+        let (_, node) = section.raw("token")?;
+        let is_hash = |t: &str| t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit());
+        let text = match &node.item {
+            Item::Text(text) => text,
+            Item::Table(table) => {
+                let mut inner = Section::new(table, "`token`");
+                let file = inner.text("file", self.report);
+                let hash = inner.text("sha256", self.report);
+                inner.finish(self.report);
+                return match (file, hash) {
+                    (Some(file), _) => Some(Token::File(file.into())),
+                    (_, Some(hash)) if is_hash(hash) => Some(Token::Sha256(hash.to_lowercase())),
+                    (_, Some(_)) => {
+                        self.report.error(&node.span, "a SHA-256 hash is 64 hex digits".into(), "not a hash");
+                        None
+                    }
+                    _ => None,
+                };
+            }
+            _ => {
+                self.report.error(&node.span, format!("`token` is text, not {}", node.kind()), "expected text");
+                return None;
+            }
+        };
+        if let Some(file) = text.strip_prefix("file:") {
+            return Some(Token::File(file.into()));
+        }
+        if let Some(hash) = text.strip_prefix("sha256:").or(is_hash(text).then_some(text)) {
+            if !is_hash(hash) {
+                self.report.error(&node.span, "a SHA-256 hash is 64 hex digits".into(), "not a hash");
+                return None;
+            }
+            return Some(Token::Sha256(hash.to_lowercase()));
+        }
+        if text.is_empty() {
+            self.report.error(&node.span, "a token cannot be empty".into(), "expected a token");
+            return None;
+        }
+        self.report
+            .warning(&node.span, "this token stands in clear".into(), "anyone who reads the rig can log in")
+            .help("keep its hash, \"sha256:…\", or a file, \"file:/etc/headroom/token\"");
+        Some(Token::Clear(text.clone()))
+    }
+
+    fn check_roles(&mut self, roles: &[Role]) {
+        for (name, span) in std::mem::take(&mut self.roles_used) {
+            let known = || roles.iter().map(|r| r.name.as_str()).chain(BUILT_IN_ROLES);
+            if !known().any(|k| k == name) {
+                self.report.error(&span, format!("there is no role {name:?}"), "unknown role").suggest(&name, known());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let holds = |net: &str, addr: &str| Net::parse(net).unwrap().contains(addr.parse().unwrap());
+        assert!(holds("192.168/16", "192.168.7.9"));
+        assert!(!holds("192.168/16", "192.169.0.1"));
+        assert!(holds("172.16/12", "172.31.255.255"));
+        assert!(holds("10/8", "::ffff:10.1.2.3"));
+        assert!(holds("fe80::/10", "fe80::1"));
+        assert!(!holds("fe80::/10", "10.0.0.1"));
+        assert!(holds("0.0.0.0/0", "8.8.8.8"));
+        assert!(holds("10.0.0.7", "10.0.0.7") && !holds("10.0.0.7", "10.0.0.8"));
+        for bad in ["", "10", "10/33", "x/8", "10.0.0.0/", "1.2.3.4.5/8", "::/129"] {
+            assert!(Net::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(OscConfig::default().allow.len(), PRIVATE.len());
+    }
+}
