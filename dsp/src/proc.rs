@@ -319,9 +319,9 @@ macro_rules! processors {
 pub mod comp;
 pub mod cut;
 pub mod delay;
+pub mod eq;
 pub mod gate;
 pub mod reverb;
-pub mod eq;
 
 processors! {
     cut::Hpf,

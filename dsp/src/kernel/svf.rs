@@ -105,9 +105,9 @@ impl<L: Lanes> Section<L> {
     fn pin(&mut self, lane: usize) {
         self.busy &= !(1 << lane);
         self.clear(lane);
-        for (now, pinned) in self.coeffs.now.iter_mut().zip(PINNED) {
-            now.set(lane, pinned);
-        }
+        let Coeffs { now, by, bend, .. } = &mut self.coeffs;
+        now.iter_mut().zip(PINNED).for_each(|(now, pinned)| now.set(lane, pinned));
+        by.iter_mut().chain(bend).for_each(|step| step.set(lane, -0.0));
     }
 
     /// Coefficients at a multiple of [`GRID`]. Lanes whose mix is neutral right now start from an
@@ -218,14 +218,12 @@ fn glide<L: Lanes>(s: &mut Section<L>, frame: u64, io: &mut [L]) {
             s.turn(here);
         }
         let n = ((GRID - here % GRID) as usize).min(io.len() - at);
-        let (mut c, by, mut s1, mut s2) = (s.coeffs.now, s.coeffs.by, s.s1, s.s2);
+        let (mut s1, mut s2) = (s.s1, s.s2);
         for x in &mut io[at..at + n] {
-            *x = tick(&c, &mut s1, &mut s2, *x);
-            for (c, by) in c.iter_mut().zip(&by) {
-                *c = *c + *by;
-            }
+            *x = tick(&s.coeffs.now, &mut s1, &mut s2, *x);
+            s.coeffs.advance();
         }
-        (s.coeffs.now, s.s1, s.s2) = (c, s1, s2);
+        (s.s1, s.s2) = (s1, s2);
         at += n;
     }
 }
