@@ -5,7 +5,7 @@
 //! packets ends with a question for the last value that was set: a window counts when the answer is it.
 
 use headroom::backend::{self, Config, Format, Kind};
-use headroom::console::{Console, Source, port_specs};
+use headroom::console::{Console, LiveOptions, port_specs};
 use headroom::hub::Hub;
 use headroom::net::{Event, Server, Sockets, moment};
 use headroom::rig;
@@ -127,7 +127,7 @@ fn main() {
     let desk = Desk::with(rig.spec, tree, values, 48_000.0, Path::best()).expect("the rig compiles");
     let config = Config { client: "storm".into(), format: Format { rate: 48_000, period: 64 } };
     let backend = backend::open(Kind::Internal, &config, port_specs(&desk.plan().ports)).expect("a clock");
-    let console = Console::start(desk, backend, Vec::new(), Source::default(), std::collections::HashMap::new());
+    let console = Console::start(desk, backend, LiveOptions::default(), |live| Box::new(live));
     let sockets = Sockets::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
     let at = sockets.local_addr().expect("an address");
     let hub = Hub::new(console, &rig.settings.osc, 1, Box::new(moment));
