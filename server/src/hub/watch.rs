@@ -307,7 +307,8 @@ impl Watch {
         }
         if to.now.saturating_sub(self.told_at) >= IDLE && !self.subs.is_empty() {
             let begun = to.out.bundle();
-            self.close(begun, to, false);
+            // Who has been told nothing yet is told from which revision on it is.
+            self.told = Some(self.close(begun, to, false));
             to.send(begun);
             self.told_at = to.now;
         }
