@@ -19,7 +19,7 @@ pub struct SendArgs {
     /// Address, such as /ch/1/fader.
     address: String,
     /// Arguments: whole numbers, other numbers, text.
-    #[arg(allow_negative_numbers = true, allow_hyphen_values = true)]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
