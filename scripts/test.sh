@@ -30,7 +30,8 @@ step() {
 
 step "format" cargo fmt --all -- --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
-step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked -q
+# Private items are documented too, so links to them lead somewhere.
+step "documentation" env RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked -q
 step "unit tests" cargo test --workspace --exclude headroom-e2e --locked
 # The same profile as the tests, so that the program is linked from what was just compiled.
 step "program" cargo build -p headroom --profile test --locked

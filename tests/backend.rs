@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headroom::backend::jack::JackBackend;
-use headroom::backend::{
-    Backend, BackendEvent, Callback, Clock, Config, Error, Format, Io, Kind, PortSpec, open,
-};
+use headroom::backend::{Backend, BackendEvent, Callback, Clock, Config, Error, Format, Io, Kind, PortSpec, open};
 use headroom_e2e::{Jackd, Peer, eventually, isolated, peak, tool};
 
 /// An engine that passes inputs on to outputs, and counts.
@@ -42,11 +40,7 @@ impl Callback for Through {
     }
 
     fn process(&mut self, io: &mut dyn Io, frames: usize, clock: Clock) {
-        assert_eq!(
-            clock.frame,
-            self.frames.load(Ordering::Relaxed),
-            "every frame is counted once"
-        );
+        assert_eq!(clock.frame, self.frames.load(Ordering::Relaxed), "every frame is counted once");
         // A test may lock: nobody holds this for long.
         for &(from, to) in self.routes.lock().unwrap().iter() {
             let mut buffer = [0.0; 8192];
@@ -68,23 +62,16 @@ fn start(ports: Vec<PortSpec>, engine: &Through) -> Box<JackBackend> {
 
 /// The kick comes from the peer `band`, the main bus goes to the peer `hall`.
 fn stage() -> Vec<PortSpec> {
-    vec![
-        PortSpec::input("in-kick", &["band:out"]),
-        PortSpec::output("out-main", &["hall:in"]),
-    ]
+    vec![PortSpec::input("in-kick", &["band:out"]), PortSpec::output("out-main", &["hall:in"])]
 }
 
 fn wait_for(backend: &JackBackend, wanted: BackendEvent) {
-    eventually(&format!("{wanted:?}"), || {
-        backend.events().try_iter().any(|e| e == wanted)
-    });
+    eventually(&format!("{wanted:?}"), || backend.events().try_iter().any(|e| e == wanted));
 }
 
 /// A signal in which no sample is like its neighbours, so that any gap shows.
 fn ramp() -> Vec<f32> {
-    (0..STEPS)
-        .map(|n| (n + 1) as f32 / (STEPS + 1) as f32)
-        .collect()
+    (0..STEPS).map(|n| (n + 1) as f32 / (STEPS + 1) as f32).collect()
 }
 const STEPS: usize = 8191;
 
@@ -96,10 +83,7 @@ const STEPS: usize = 8191;
 fn assert_faithful(recorded: &[f32], period: usize, engine: &Through) {
     let silent = recorded.iter().filter(|&&v| v == 0.0).count() as u64;
     let played = engine.silence.load(Ordering::Relaxed);
-    assert!(
-        silent <= played,
-        "{silent} silent frames, of which the engine was played {played}"
-    );
+    assert!(silent <= played, "{silent} silent frames, of which the engine was played {played}");
     let step = |v: f32| (v * (STEPS + 1) as f32).round() as usize;
     for (n, pair) in recorded.windows(2).enumerate() {
         let smooth = step(pair[1]) == step(pair[0]) % STEPS + 1;
@@ -124,38 +108,16 @@ fn ports_stand_in_file_order_inputs_first_and_carry_sound() {
             ],
             &engine,
         );
-        assert_eq!(
-            backend.format(),
-            Format {
-                rate: 48_000,
-                period: 256
-            }
-        );
+        assert_eq!(backend.format(), Format { rate: 48_000, period: 256 });
         let ports = jackd.lsp(&["headroom"]);
         let ours: Vec<&str> = ports.lines().collect();
-        assert_eq!(
-            ours,
-            [
-                "headroom:in-kick",
-                "headroom:in-hat-l",
-                "headroom:out-main-l",
-                "headroom:out-wedge-1"
-            ]
-        );
+        assert_eq!(ours, ["headroom:in-kick", "headroom:in-hat-l", "headroom:out-main-l", "headroom:out-wedge-1"]);
         assert_eq!(jackd.connections("headroom:in-kick"), ["band:out"]);
-        assert_eq!(
-            jackd.connections("headroom:in-hat-l"),
-            ["system:capture_1", "system:capture_2"]
-        );
-        assert_eq!(
-            jackd.connections("headroom:out-main-l"),
-            ["hall:in", "system:playback_1"]
-        );
+        assert_eq!(jackd.connections("headroom:in-hat-l"), ["system:capture_1", "system:capture_2"]);
+        assert_eq!(jackd.connections("headroom:out-main-l"), ["hall:in", "system:playback_1"]);
         assert!(jackd.connections("headroom:out-wedge-1").is_empty());
         hall.record();
-        eventually("the band is heard in the hall", || {
-            peak(&hall.recorded()) == 0.25
-        });
+        eventually("the band is heard in the hall", || peak(&hall.recorded()) == 0.25);
         drop(band);
         eventually("silence after the band has left", || {
             hall.recorded();
@@ -195,33 +157,21 @@ fn a_missing_port_is_named_and_waited_for_and_a_pulled_cable_stays_pulled() {
         let backend = start(stage(), &Through::new(&[]));
         let missing = || {
             let status = backend.status();
-            status
-                .missing()
-                .map(|(port, what)| format!("{port} {what}"))
-                .collect::<Vec<_>>()
+            status.missing().map(|(port, what)| format!("{port} {what}")).collect::<Vec<_>>()
         };
         assert_eq!(missing(), ["in-kick band:out", "out-main hall:in"]);
         let band = Peer::open("band", vec![0.1]);
-        eventually("connected when it appears", || {
-            jackd.connections("headroom:in-kick") == ["band:out"]
-        });
+        eventually("connected when it appears", || jackd.connections("headroom:in-kick") == ["band:out"]);
         eventually("named no longer", || missing() == ["out-main hall:in"]);
 
         band.disconnect("band:out", "headroom:in-kick");
         let _hall = Peer::open("hall", vec![0.1]);
-        eventually("another port's arrival", || {
-            jackd.connections("headroom:out-main") == ["hall:in"]
-        });
-        assert!(
-            jackd.connections("headroom:in-kick").is_empty(),
-            "a cable pulled by hand stays pulled"
-        );
+        eventually("another port's arrival", || jackd.connections("headroom:out-main") == ["hall:in"]);
+        assert!(jackd.connections("headroom:in-kick").is_empty(), "a cable pulled by hand stays pulled");
 
         drop(band);
         let _band = Peer::open("band", vec![0.1]);
-        eventually("plugged in again with its client", || {
-            jackd.connections("headroom:in-kick") == ["band:out"]
-        });
+        eventually("plugged in again with its client", || jackd.connections("headroom:in-kick") == ["band:out"]);
     });
 }
 
@@ -232,12 +182,7 @@ fn the_console_outlives_its_server_and_takes_the_next_ones_rate() {
         let engine = Through::new(&[(0, 1)]);
         let backend = start(stage(), &engine);
         jackd.kill();
-        eventually("the death is told", || {
-            backend
-                .events()
-                .try_iter()
-                .any(|e| matches!(e, BackendEvent::Shutdown(_)))
-        });
+        eventually("the death is told", || backend.events().try_iter().any(|e| matches!(e, BackendEvent::Shutdown(_))));
         assert!(!backend.status().running);
         let then = engine.frames();
         eventually("the engine runs on", || engine.frames() > then + 4_800);
@@ -252,13 +197,10 @@ fn the_console_outlives_its_server_and_takes_the_next_ones_rate() {
             let mut events = Vec::new();
             eventually("and its owner is told", || {
                 events.extend(backend.events().try_iter());
-                events.contains(&BackendEvent::RateChanged(rate))
-                    && events.contains(&BackendEvent::Back)
+                events.contains(&BackendEvent::RateChanged(rate)) && events.contains(&BackendEvent::Back)
             });
             hall.record();
-            eventually("connections are restored", || {
-                peak(&hall.recorded()) == 0.25
-            });
+            eventually("connections are restored", || peak(&hall.recorded()) == 0.25);
             assert_eq!(jackd.connections("headroom:in-kick"), ["band:out"]);
             drop((band, hall));
             jackd.kill();
@@ -288,10 +230,7 @@ fn a_frozen_server_is_noticed_without_being_told() {
         assert_eq!(jackd.connections("headroom:in-kick"), ["band:out"]);
         hall.record();
         eventually("sound", || peak(&hall.recorded()) == 0.25);
-        assert!(
-            !jackd.lsp(&[]).contains("headroom-01"),
-            "one client, not two"
-        );
+        assert!(!jackd.lsp(&[]).contains("headroom-01"), "one client, not two");
         drop(band);
         jackd.freeze();
         wait_for(&backend, BackendEvent::Stalled);
@@ -323,11 +262,7 @@ fn a_new_period_is_taken_while_it_plays_on() {
         assert!(recorded.len() > 28_000);
         assert_faithful(&recorded, 64, &engine);
         assert_eq!(backend.format().period, 1024);
-        assert_eq!(
-            engine.resumed.load(Ordering::Relaxed),
-            1,
-            "the engine was never taken away"
-        );
+        assert_eq!(engine.resumed.load(Ordering::Relaxed), 1, "the engine was never taken away");
     });
 }
 
@@ -355,17 +290,12 @@ fn ports_come_and_go_while_it_plays_on() {
             assert_eq!(indices[1..3], [0, 1], "those that stay keep their index");
             engine.route(&[(indices[1], indices[2]), (indices[0], indices[3])]);
             booth.record();
-            eventually("the choir is heard in the booth", || {
-                peak(&booth.recorded()) == 0.5
-            });
+            eventually("the choir is heard in the booth", || peak(&booth.recorded()) == 0.5);
             recorded.extend(hall.recorded());
 
             assert_eq!(backend.set_ports(stage()), [0, 1]);
             std::thread::sleep(Duration::from_millis(50));
-            assert!(
-                jackd.lsp(&[]).contains("headroom:in-choir"),
-                "the old schedule may still use it"
-            );
+            assert!(jackd.lsp(&[]).contains("headroom:in-choir"), "the old schedule may still use it");
             engine.route(&[(0, 1)]);
             backend.retire_ports();
             eventually("retired ports are gone", || {
@@ -383,13 +313,7 @@ fn ports_come_and_go_while_it_plays_on() {
 #[test]
 fn without_a_server_the_console_starts_and_waits_for_one() {
     isolated(|| {
-        let config = Config {
-            format: Format {
-                rate: 96_000,
-                period: 64,
-            },
-            ..Config::default()
-        };
+        let config = Config { format: Format { rate: 96_000, period: 64 }, ..Config::default() };
         let auto = open(Kind::Auto, &config, stage()).expect("a backend");
         assert_eq!(auto.status().backend, "internal");
         auto.stop();
@@ -406,23 +330,10 @@ fn without_a_server_the_console_starts_and_waits_for_one() {
             events.extend(backend.events().try_iter());
             events.contains(&BackendEvent::Back)
         });
-        assert!(
-            events.contains(&BackendEvent::RateChanged(48_000)),
-            "{events:?}"
-        );
-        assert!(
-            events.contains(&BackendEvent::PeriodChanged(256)),
-            "{events:?}"
-        );
+        assert!(events.contains(&BackendEvent::RateChanged(48_000)), "{events:?}");
+        assert!(events.contains(&BackendEvent::PeriodChanged(256)), "{events:?}");
         assert!(jackd.lsp(&[]).contains("headroom:in-kick"));
-        let auto = open(
-            Kind::Auto,
-            &Config {
-                client: "second".into(),
-                ..config
-            },
-            stage(),
-        );
+        let auto = open(Kind::Auto, &Config { client: "second".into(), ..config }, stage());
         assert_eq!(auto.expect("a backend").status().backend, "JACK");
     });
 }

@@ -59,12 +59,7 @@ fn nothing_is_allocated_or_freed_in_a_period_not_even_while_ports_change() {
     isolated(|| {
         let _jackd = Jackd::start(48_000, 256);
         let band = Peer::open("band", vec![0.1; 64]);
-        let stage = || {
-            vec![
-                PortSpec::input("in-kick", &["band:out"]),
-                PortSpec::output("out-main", &[]),
-            ]
-        };
+        let stage = || vec![PortSpec::input("in-kick", &["band:out"]), PortSpec::output("out-main", &[])];
         let periods = Arc::new(AtomicU64::new(0));
         let backend = JackBackend::open(&Config::default(), stage()).expect("a backend");
         backend.run(Box::new(Marker(periods.clone())));

@@ -485,6 +485,7 @@ impl<L: Lanes> Entry for RunBlock<'_, L> {
             delay.run(&mut ctx, chain);
         }
         let (mut peak, mut chain_peak, mut squares) = (L::zero(), L::zero(), L::zero());
+        let limit = L::splat(if L::WIDE { f64::MAX } else { f64::from(f32::MAX) });
         if out.is_empty() {
             if fader.moving == 0 {
                 // At rest the fader is one factor of the block's figures.
@@ -494,8 +495,8 @@ impl<L: Lanes> Entry for RunBlock<'_, L> {
                 }
                 peak = chain_peak * fader.rest.abs();
                 squares = squares * fader.rest * fader.rest;
-                // A fader at zero must not hide an infinite sum.
-                squares = squares + (chain_peak - chain_peak);
+                // A fader at zero must not hide an infinite signal.
+                squares = L::select(limit.ge(chain_peak), squares, chain_peak);
             } else {
                 fader.each(frame, n, |i, g| {
                     let x = chain[i];
@@ -522,7 +523,6 @@ impl<L: Lanes> Entry for RunBlock<'_, L> {
         }
         bank.tick_chain = chain_peak.max(bank.tick_chain);
         bank.peak_out = peak.finite_or_zero().max(bank.peak_out);
-        let limit = L::splat(if L::WIDE { f64::MAX } else { f64::from(f32::MAX) });
         let bad = !L::bits(limit.ge(squares)) & bank.used;
         bank.squares = bank.squares + squares.finite_or_zero();
         if bad != 0 {

@@ -158,7 +158,7 @@ impl Desk {
         bank.is_some_and(|b| frames <= self.plan.delays[b])
     }
 
-    /// Whether a set needs a new network ([`Desk::swap`]) to take effect.
+    /// Whether a set needs a new network ([`Desk::replan_structure`], [`Desk::adopt`]) to take effect.
     pub fn needs_swap(&self) -> bool {
         self.structural
     }

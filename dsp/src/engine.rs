@@ -79,7 +79,10 @@ pub struct Engine {
     taken: u64,
     give_back: crossbeam_channel::Sender<Returned>,
     given: u64,
+    // Boxed as they came: moving them must not copy or free.
+    #[allow(clippy::vec_box)]
     timed: Vec<Box<Batch>>,
+    #[allow(clippy::vec_box)]
     fades: Vec<Box<Fade>>,
     held: Option<Box<Adopt>>,
     curve: Arc<Curve>,
@@ -183,10 +186,10 @@ impl Engine {
     fn take_commands(&mut self) {
         let sent = self.shared.sent.load(Ordering::Acquire);
         for _ in 0..BUDGET {
-            if let Some(adopt) = self.held.take() {
-                if !self.adopt(adopt) {
-                    return;
-                }
+            if let Some(adopt) = self.held.take()
+                && !self.adopt(adopt)
+            {
+                return;
             }
             // Whatever is taken must be able to go back.
             if self.taken == sent || !self.room(2) {

@@ -7,12 +7,13 @@
 //!
 //! * [`Gain`] moves one number exactly from the frame of its command, sample by sample.
 //! * [`Coeffs`] moves a lane-wide set of filter coefficients on a grid of absolute frames
-//!   ([`GRID`]), linearly in between, so that any period gives the same samples.
+//!   ([`GRID`]), along parabolas in between, so that any period gives the same samples.
 
 use crate::lanes::Lanes;
 use std::sync::Arc;
 
-/// Coefficients follow their curve exactly at multiples of this many frames, linearly in between.
+/// Coefficients follow their curve exactly at multiples of this many frames, and leave each in the
+/// direction of the curve.
 pub const GRID: u64 = 16;
 /// Steps of one target that may run at once.
 pub const STEPS: usize = 4;
@@ -48,6 +49,11 @@ impl Curve {
     /// Frames between the steps of a fade: a quarter of the window.
     pub fn quarter(&self) -> u64 {
         self.frames() / STEPS as u64
+    }
+
+    /// Share of a step that the frame after `n` frames adds.
+    fn slope(&self, n: u64) -> f64 {
+        0.5 * (self.at(n + 1) - self.at(n.saturating_sub(1)))
     }
 
     /// Share of a step done after `n` frames, 0 … 1.
@@ -172,14 +178,16 @@ impl Gain {
 
 /// `K` coefficients of every lane, moving together.
 ///
-/// A processor reads [`Coeffs::now`]; while [`Coeffs::moving`], it adds [`Coeffs::by`] after every
-/// frame. [`Coeffs::at`] is called at the first frame of each block and at every multiple of
+/// A processor reads [`Coeffs::now`]; while [`Coeffs::moving`], it calls [`Coeffs::advance`] after
+/// every frame. [`Coeffs::at`] is called at the first frame of each block and at every multiple of
 /// [`GRID`] inside it.
 pub struct Coeffs<L, const K: usize> {
     /// Present coefficients.
     pub now: [L; K],
-    /// Increment a frame, zero at rest.
+    /// Increment of the next frame, zero at rest.
     pub by: [L; K],
+    /// What [`Coeffs::by`] grows by with every frame, zero at rest.
+    pub bend: [L; K],
     lanes: Vec<LaneSteps<K>>,
     curve: Arc<Curve>,
     moving: u32,
@@ -198,7 +206,14 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
     /// All lanes at rest at `value`.
     pub fn new(curve: &Arc<Curve>, value: [f64; K]) -> Self {
         let lane = LaneSteps { base: value, target: value, waiting: None, steps: [(0, [0.0; K]); STEPS], running: 0 };
-        Coeffs { now: value.map(L::splat), by: [L::zero(); K], lanes: vec![lane; L::N], curve: curve.clone(), moving: 0 }
+        Coeffs {
+            now: value.map(L::splat),
+            by: [L::zero(); K],
+            bend: [L::zero(); K],
+            lanes: vec![lane; L::N],
+            curve: curve.clone(),
+            moving: 0,
+        }
     }
 
     /// Whether any lane moves.
@@ -225,10 +240,8 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
             When::Jump => {
                 (l.base, l.target, l.waiting, l.running) = (value, value, None, 0);
                 self.moving &= !(1 << lane);
-                for k in 0..K {
-                    self.now[k].set(lane, value[k]);
-                    self.by[k].set(lane, 0.0);
-                }
+                self.now.iter_mut().zip(value).for_each(|(now, value)| now.set(lane, value));
+                self.by.iter_mut().chain(&mut self.bend).for_each(|step| step.set(lane, 0.0));
             }
             When::At(frame) => {
                 if l.waiting.unwrap_or(l.target) == value {
@@ -264,9 +277,14 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
                 self.moving &= !(1 << lane);
             }
             let next = l.ahead(frame + GRID, &self.curve);
+            let slope = l.slope(frame, &self.curve);
             for k in 0..K {
+                // here + slope·n + bend·n²/2 meets `next`.
+                let n = GRID as f64;
+                let bend = if l.running == 0 { 0.0 } else { 2.0 * (next[k] - here[k] - slope[k] * n) / (n * n) };
                 self.now[k].set(lane, here[k]);
-                self.by[k].set(lane, if l.running == 0 { 0.0 } else { (next[k] - here[k]) / GRID as f64 });
+                self.by[k].set(lane, slope[k] + 0.5 * bend);
+                self.bend[k].set(lane, bend);
             }
         }
     }
@@ -276,6 +294,7 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
     pub fn advance(&mut self) {
         for k in 0..K {
             self.now[k] = self.now[k] + self.by[k];
+            self.by[k] = self.by[k] + self.bend[k];
         }
     }
 
@@ -286,6 +305,7 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
         for k in 0..K {
             self.now[k].set(lane, from.now[k].get(from_lane));
             self.by[k].set(lane, from.by[k].get(from_lane));
+            self.bend[k].set(lane, from.bend[k].get(from_lane));
         }
     }
 }
@@ -314,6 +334,16 @@ impl<const K: usize> LaneSteps<K> {
         self.ahead(frame, curve)
     }
 
+    /// Increment a frame at a grid frame; zero at rest.
+    fn slope(&self, frame: u64, curve: &Curve) -> [f64; K] {
+        let mut slope = [0.0; K];
+        for (start, delta) in &self.steps[..self.running] {
+            let share = if frame < *start { 0.0 } else { curve.slope(frame - *start) };
+            slope.iter_mut().zip(delta).for_each(|(s, d)| *s += d * share);
+        }
+        slope
+    }
+
     fn ahead(&self, frame: u64, curve: &Curve) -> [f64; K] {
         if self.running == 1 && frame >= self.steps[0].0 + curve.frames() {
             return self.target;
@@ -321,9 +351,7 @@ impl<const K: usize> LaneSteps<K> {
         let mut value = self.base;
         for (start, delta) in &self.steps[..self.running] {
             let share = curve.at(frame.saturating_sub(*start));
-            for k in 0..K {
-                value[k] += delta[k] * share;
-            }
+            value.iter_mut().zip(delta).for_each(|(v, d)| *v += d * share);
         }
         value
     }

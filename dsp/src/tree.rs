@@ -128,13 +128,17 @@ pub const FIGURES: &[Decl] = &[
     Decl::int("fault", Unit::None, 0, i64::MAX, 0, "Times the strip was reset because it was not finite").read_only(),
 ];
 
+/// Where a part's parameters stand, and their declarations.
+type PartRange = (Range<u32>, &'static [Decl]);
+
 /// All parameters of one console. Indices are stable for one [`GraphSpec`].
 #[derive(Debug, Default)]
 pub struct Tree {
     entries: Vec<Entry>,
     owners: HashMap<Owner, Range<u32>>,
     paths: HashMap<(Owner, String), ParamId>,
-    procs: Vec<Vec<Vec<(Range<u32>, &'static [Decl])>>>,
+    /// By strip, processor, part.
+    procs: Vec<Vec<Vec<PartRange>>>,
     sends: Vec<Vec<Range<u32>>>,
 }
 

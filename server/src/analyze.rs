@@ -77,12 +77,7 @@ fn measure(path: &Path, progress: Progress<'_>) -> Result<Measured, FileError> {
         }
         for (channel, samples) in channels.iter_mut().enumerate() {
             samples.clear();
-            samples.extend(
-                interleaved[..frames * spec.channels]
-                    .iter()
-                    .skip(channel)
-                    .step_by(spec.channels),
-            );
+            samples.extend(interleaved[..frames * spec.channels].iter().skip(channel).step_by(spec.channels));
         }
         levels.add(&channels);
         loudness.add(&channels);
@@ -112,28 +107,14 @@ fn measure(path: &Path, progress: Progress<'_>) -> Result<Measured, FileError> {
         mono_loss: levels.mono_loss(),
         bands: spectrum.octaves(),
     };
-    Ok(Measured {
-        report,
-        traces: Traces {
-            waveform,
-            loudness,
-            spectrum,
-        },
-        remarks: reader.remarks(),
-    })
+    Ok(Measured { report, traces: Traces { waveform, loudness, spectrum }, remarks: reader.remarks() })
 }
 
 /// The command: measures `files`, writes tables or JSON to `out`, errors and remarks to `err`.
 ///
 /// Returns the exit status: 0 done, 1 an output failed, 2 a file could not be used. Such a file is left
 /// out, the others are measured all the same.
-pub fn run(
-    files: &[PathBuf],
-    options: &Options,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-    progress: Progress<'_>,
-) -> i32 {
+pub fn run(files: &[PathBuf], options: &Options, out: &mut dyn Write, err: &mut dyn Write, progress: Progress<'_>) -> i32 {
     match run_inner(files, options, out, err, progress) {
         Ok(status) => status,
         // Nobody reads the output any more, as with `| head`.
@@ -153,23 +134,14 @@ fn run_inner(
     progress: Progress<'_>,
 ) -> std::io::Result<i32> {
     if files.is_empty() {
-        writeln!(
-            err,
-            "analyze: no file given; expected headroom analyze FILE…"
-        )?;
+        writeln!(err, "analyze: no file given; expected headroom analyze FILE…")?;
         return Ok(2);
     }
     // Before the work, not after it.
     if let Some(plot) = &options.plot
-        && !plot
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("svg"))
+        && !plot.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"))
     {
-        writeln!(
-            err,
-            "{}: plots are drawn as SVG; give a name that ends in .svg",
-            plot.display()
-        )?;
+        writeln!(err, "{}: plots are drawn as SVG; give a name that ends in .svg", plot.display())?;
         return Ok(2);
     }
     let mut status = 0;

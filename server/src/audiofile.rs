@@ -142,9 +142,7 @@ impl FromStr for Bits {
             "24" => Ok(Bits::Int24),
             "32f" => Ok(Bits::Float32),
             "64f" => Ok(Bits::Float64),
-            _ => Err(format!(
-                "\"{text}\" is no sample format; expected 16, 24, 32f or 64f"
-            )),
+            _ => Err(format!("\"{text}\" is no sample format; expected 16, 24, 32f or 64f")),
         }
     }
 }
@@ -174,39 +172,24 @@ pub enum FileError {
 
 impl FileError {
     fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
-        FileError::Io {
-            path: path.to_path_buf(),
-            doing,
-            source,
-        }
+        FileError::Io { path: path.to_path_buf(), doing, source }
     }
 
     /// Whether the input is at fault (exit status 2) and not the machine (exit status 1).
     pub fn is_input(&self) -> bool {
-        matches!(
-            self,
-            FileError::Content { .. } | FileError::Io { doing: "open", .. }
-        )
+        matches!(self, FileError::Content { .. } | FileError::Io { doing: "open", .. })
     }
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FileError::Io {
-                path,
-                doing,
-                source,
-            } => {
+            FileError::Io { path, doing, source } => {
                 write!(f, "{}: cannot {doing}: {source}", path.display())?;
                 match (source.kind(), *doing) {
-                    (io::ErrorKind::NotFound, "create") => {
-                        f.write_str("; make its directory first")
-                    }
+                    (io::ErrorKind::NotFound, "create") => f.write_str("; make its directory first"),
                     (io::ErrorKind::NotFound, _) => f.write_str("; check the path"),
-                    (io::ErrorKind::StorageFull, _) => {
-                        f.write_str("; what was written so far is a valid file")
-                    }
+                    (io::ErrorKind::StorageFull, _) => f.write_str("; what was written so far is a valid file"),
                     _ => Ok(()),
                 }
             }

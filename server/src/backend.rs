@@ -145,13 +145,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config {
-            client: "headroom".into(),
-            format: Format {
-                rate: 48_000,
-                period: 64,
-            },
-        }
+        Config { client: "headroom".into(), format: Format { rate: 48_000, period: 64 } }
     }
 }
 
@@ -159,9 +153,7 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// This machine has no JACK library; the loader's words follow.
-    #[error(
-        "JACK's library is not on this machine: install libjack-jackd2-0 or pipewire-jack, or use the internal clock ({0})"
-    )]
+    #[error("JACK's library is not on this machine: install libjack-jackd2-0 or pipewire-jack, or use the internal clock ({0})")]
     NoLibrary(String),
     /// A thread could not be started.
     #[error("the audio backend could not start a thread: {0}")]
@@ -188,9 +180,7 @@ pub struct Status {
 impl Status {
     /// The ports that the rig names and that are not there, as (our port, the pattern nothing matches).
     pub fn missing(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.ports
-            .iter()
-            .flat_map(|p| p.missing.iter().map(|m| (p.name.as_str(), m.as_str())))
+        self.ports.iter().flat_map(|p| p.missing.iter().map(|m| (p.name.as_str(), m.as_str())))
     }
 }
 
@@ -242,9 +232,7 @@ pub trait Backend: Send {
 /// # Errors
 /// With [`Kind::Jack`] when there is no JACK library; when a thread cannot be started.
 pub fn open(kind: Kind, config: &Config, ports: Vec<PortSpec>) -> Result<Box<dyn Backend>, Error> {
-    let internal = |ports| -> Result<Box<dyn Backend>, Error> {
-        Ok(Box::new(internal::InternalBackend::open(config, ports)))
-    };
+    let internal = |ports| -> Result<Box<dyn Backend>, Error> { Ok(Box::new(internal::InternalBackend::open(config, ports))) };
     match kind {
         Kind::Internal => internal(ports),
         Kind::Jack => Ok(Box::new(jack::JackBackend::open(config, ports)?)),
@@ -269,11 +257,7 @@ pub(crate) struct Rack {
 
 impl Rack {
     pub(crate) fn new(callback: Box<dyn Callback>, timing: Arc<Timing>) -> Self {
-        Rack {
-            callback,
-            frame: 0,
-            timing,
-        }
+        Rack { callback, frame: 0, timing }
     }
 
     pub(crate) fn resume(&mut self, format: Format) {
@@ -283,24 +267,13 @@ impl Rack {
 
     /// Run one period. False when the engine panicked: its outputs are not to be trusted then, and the next
     /// period is tried as if nothing had been.
-    pub(crate) fn process(
-        &mut self,
-        io: &mut dyn Io,
-        frames: usize,
-        nanos: Option<u64>,
-        rate: u32,
-    ) -> bool {
+    pub(crate) fn process(&mut self, io: &mut dyn Io, frames: usize, nanos: Option<u64>, rate: u32) -> bool {
         let begin = realtime::monotonic_nanos();
-        let clock = Clock {
-            frame: self.frame,
-            nanos: nanos.unwrap_or(begin),
-            rate,
-        };
+        let clock = Clock { frame: self.frame, nanos: nanos.unwrap_or(begin), rate };
         let callback = &mut self.callback;
         let sound = catch_unwind(AssertUnwindSafe(|| callback.process(io, frames, clock))).is_ok();
         self.frame += frames as u64;
-        self.timing
-            .record(begin, realtime::monotonic_nanos(), !sound);
+        self.timing.record(begin, realtime::monotonic_nanos(), !sound);
         sound
     }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod new;
+mod ports;
 mod render;
 mod run;
 mod send;
@@ -54,16 +55,38 @@ enum Command {
     Analyze(AnalyzeArgs),
     /// A complete rig with a built-in band, JACK or not.
     Demo(run::DemoArgs),
+    /// What there is to connect to.
+    Ports,
+    /// Every address with kind, unit, range and default.
+    Reference {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// The server, in the foreground.
     Run(run::RunArgs),
+    /// One message to a running server; prints the value that holds.
+    Send(send::SendArgs),
+    /// Masters a song or an album (not built yet).
+    Master(Later),
+    /// A tablet layout of a rig (not built yet).
+    Layout(Later),
+    /// A rig from another console's scene (not built yet).
+    Import(Later),
+    /// MIDI surfaces (not built yet).
+    Midi(Later),
+    /// The running server (not built yet; `headroom send /status` tells).
+    Status(Later),
+    /// A verdict after minutes of storm (not built yet).
+    Soak(Later),
+    /// A loop through JACK measured (not built yet).
+    Latency(Later),
     /// The errors of a rig, or the graph it makes.
     Check(check::CheckArgs),
     /// A rig to start from.
     New(new::NewArgs),
     /// The same engine on files, faster than real time.
     Render(render::RenderArgs),
-    /// One message to a running server; prints the value that holds.
-    Send(send::SendArgs),
 }
 
 #[derive(clap::Args)]
@@ -87,15 +110,26 @@ pub fn main() -> ExitCode {
             let options = crate::analyze::Options { json: args.json, plot: args.plot };
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             let mut bar = Progress::new("analyze");
-            let status = crate::analyze::run(&args.files, &options, &mut out, &mut err, &mut |_, done, all| bar.at(done as f64 / all.max(1) as f64));
+            let status = crate::analyze::run(&args.files, &options, &mut out, &mut err, &mut |_, done, all| {
+                bar.at(done as f64 / all.max(1) as f64)
+            });
             return ExitCode::from(status as u8);
         }
         Command::Demo(args) => run::demo(&args),
         Command::New(args) => new::run(&args),
+        Command::Ports => ports::run(),
+        Command::Reference { json } => reference(json),
         Command::Run(args) => run::run(&args),
+        Command::Send(args) => send::run(&args),
+        Command::Master(_) => later("master"),
+        Command::Layout(_) => later("layout"),
+        Command::Import(_) => later("import"),
+        Command::Midi(_) => later("midi"),
+        Command::Status(_) => later("status"),
+        Command::Soak(_) => later("soak"),
+        Command::Latency(_) => later("latency"),
         Command::Check(args) => check::run(&args),
         Command::Render(args) => render::run(&args),
-        Command::Send(args) => send::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -108,6 +142,25 @@ pub fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Arguments of a command that is not built yet: whatever they are.
+#[derive(clap::Args)]
+struct Later {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    args: Vec<String>,
+}
+
+fn later(name: &str) -> Result<(), Fail> {
+    Err(Fail::running(format!("headroom {name} is not built yet")))
+}
+
+fn reference(json: bool) -> Result<(), Fail> {
+    use std::io::Write;
+    let text = if json { headroom_protocol::reference::json() } else { headroom_protocol::reference::markdown() };
+    // A reader that has seen enough (a pager) closes the pipe: no error.
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    Ok(())
 }
 
 /// Loads a rig, printing its warnings; all its errors are the failure.

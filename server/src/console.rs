@@ -37,6 +37,8 @@ pub struct Console {
     meters: Arc<Meters>,
     clock: FrameClock,
     outbox: VecDeque<Command>,
+    // The engine takes and gives them boxed.
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<Batch>>,
     seq: u64,
     /// Batches for the next period that were sent, and that came back.
@@ -66,7 +68,9 @@ pub struct LiveOptions {
 
 /// The backend's list of ports for a console.
 pub fn port_specs(ports: &Ports) -> Vec<PortSpec> {
-    let spec = |direction| move |(name, connect): &(String, Vec<String>)| PortSpec { name: name.clone(), connect: connect.clone(), direction };
+    let spec = |direction| {
+        move |(name, connect): &(String, Vec<String>)| PortSpec { name: name.clone(), connect: connect.clone(), direction }
+    };
     let inputs = ports.inputs.iter().map(spec(Direction::In));
     inputs.chain(ports.outputs.iter().map(spec(Direction::Out))).collect()
 }
@@ -74,7 +78,12 @@ pub fn port_specs(ports: &Ports) -> Vec<PortSpec> {
 impl Console {
     /// Starts the engine on a backend that was opened with [`port_specs`] of the desk. `wrap` makes the
     /// backend's callback of the engine (a demo puts a source of sound around it).
-    pub fn start(mut desk: Desk, backend: Box<dyn Backend>, options: LiveOptions, wrap: impl FnOnce(Live) -> Box<dyn Callback>) -> Console {
+    pub fn start(
+        mut desk: Desk,
+        backend: Box<dyn Backend>,
+        options: LiveOptions,
+        wrap: impl FnOnce(Live) -> Box<dyn Callback>,
+    ) -> Console {
         let LiveOptions { taps, source, stated } = options;
         let (engine, mut handle) = engine(desk.rate(), START_RAMP_S);
         let ports = &desk.plan().ports;

@@ -22,7 +22,7 @@ struct Track {
     error: Option<FileError>,
 }
 
-/// All files of a session; [`Recorder::stop`] closes them.
+/// All files of a session; [`Recording::stop`] closes them.
 #[derive(Default)]
 pub struct Recorder {
     tracks: Vec<Track>,

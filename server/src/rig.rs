@@ -15,7 +15,7 @@ pub mod template;
 pub mod value;
 
 pub use diagnose::{Report, RigErrors};
-pub use settings::Settings;
+pub use settings::{AudioConfig, Backend, DialectConfig, Net, OscConfig, Peer, Role, Settings, SurfaceConfig, Token};
 pub use value::Stated;
 
 use headroom_dsp::graph::compile::plan;

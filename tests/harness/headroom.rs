@@ -31,20 +31,12 @@ pub(crate) fn binary() -> PathBuf {
                 return given.into();
             }
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let built = Command::new(cargo)
-                .args(["build", "-q", "-p", "headroom", "--profile", "test"])
-                .current_dir(root())
-                .status();
-            assert!(
-                built.is_ok_and(|s| s.success()),
-                "the program does not build"
-            );
+            let built =
+                Command::new(cargo).args(["build", "-q", "-p", "headroom", "--profile", "test"]).current_dir(root()).status();
+            assert!(built.is_ok_and(|s| s.success()), "the program does not build");
             let test = std::env::current_exe().expect("the path of this test");
             // target/debug/deps/test-hash → target/debug/headroom
-            test.ancestors()
-                .nth(2)
-                .expect("a target directory")
-                .join("headroom")
+            test.ancestors().nth(2).expect("a target directory").join("headroom")
         })
         .clone()
 }
@@ -62,11 +54,7 @@ impl Headroom {
     /// # Panics
     /// When it ends instead, or says nothing for ten seconds; with what it printed.
     pub fn spawn(arguments: &[&str]) -> Self {
-        let mut child = Self::command(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("headroom starts");
+        let mut child = Self::command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("headroom starts");
         let output = Arc::new(Mutex::new(String::new()));
         let (sender, lines) = unbounded();
         let out: Box<dyn std::io::Read + Send> = Box::new(child.stdout.take().expect("its output"));
@@ -82,12 +70,7 @@ impl Headroom {
                 }
             });
         }
-        let mut headroom = Headroom {
-            child,
-            ready: String::new(),
-            output,
-            _lines: lines.clone(),
-        };
+        let mut headroom = Headroom { child, ready: String::new(), output, _lines: lines.clone() };
         eventually("headroom says that it is ready", || {
             while let Ok(line) = lines.try_recv() {
                 if line.starts_with("headroom ready:") {
@@ -96,11 +79,7 @@ impl Headroom {
                 }
             }
             let ended = headroom.child.try_wait().expect("its status");
-            assert!(
-                ended.is_none(),
-                "headroom ended with {ended:?}:\n{}",
-                headroom.output()
-            );
+            assert!(ended.is_none(), "headroom ended with {ended:?}:\n{}", headroom.output());
             false
         });
         headroom
@@ -116,15 +95,9 @@ impl Headroom {
     /// # Panics
     /// When the line names no address.
     pub fn osc_address(&self) -> SocketAddr {
-        let mut words = self
-            .ready
-            .split([' ', ','])
-            .skip_while(|w| *w != "osc")
-            .skip(1);
+        let mut words = self.ready.split([' ', ',']).skip_while(|w| *w != "osc").skip(1);
         let word = words.next().unwrap_or_default();
-        let mut address: SocketAddr = word
-            .parse()
-            .unwrap_or_else(|_| panic!("no OSC address: {}", self.ready));
+        let mut address: SocketAddr = word.parse().unwrap_or_else(|_| panic!("no OSC address: {}", self.ready));
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }

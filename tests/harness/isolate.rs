@@ -28,10 +28,7 @@ pub fn isolated<F: FnOnce()>(test: F) {
 pub fn isolated_for<F: FnOnce()>(limit: Duration, test: F) {
     if std::env::var_os(INNER).is_some() {
         // Seen when the test fails.
-        tracing_subscriber::fmt()
-            .with_env_filter("headroom=debug")
-            .with_writer(std::io::stderr)
-            .init();
+        tracing_subscriber::fmt().with_env_filter("headroom=debug").with_writer(std::io::stderr).init();
         return test();
     }
     let ci = std::env::var("CI").is_ok_and(|v| v == "true" || v == "1");
@@ -44,21 +41,11 @@ pub fn isolated_for<F: FnOnce()>(limit: Duration, test: F) {
     let server = format!("headroom-{}-{}", std::process::id(), name.replace(':', "-"));
     let run = |mut command: Command| {
         let test = std::env::current_exe().expect("the path of this test");
-        command.arg(test).args([
-            "--exact",
-            &name,
-            "--nocapture",
-            "--test-threads=1",
-            "--include-ignored",
-        ]);
-        command
-            .env(INNER, "1")
-            .env("JACK_DEFAULT_SERVER", &server)
-            .env("JACK_NO_START_SERVER", "1");
+        command.arg(test).args(["--exact", &name, "--nocapture", "--test-threads=1", "--include-ignored"]);
+        command.env(INNER, "1").env("JACK_DEFAULT_SERVER", &server).env("JACK_NO_START_SERVER", "1");
         command.env("JACK_NO_AUDIO_RESERVATION", "1");
         let output = command.output().expect("the test can be run again");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         (output.status.code(), text)
     };
     let mut isolate = Command::new(root().join("scripts/isolate.sh"));
@@ -73,10 +60,7 @@ pub fn isolated_for<F: FnOnce()>(limit: Duration, test: F) {
     }
     match code {
         Some(0) => {
-            assert!(
-                text.contains("1 passed"),
-                "the inner run found no test {name}:\n{text}"
-            );
+            assert!(text.contains("1 passed"), "the inner run found no test {name}:\n{text}");
             print!("{text}");
         }
         Some(137) | None => panic!("{name} was not done within {limit:?}:\n{text}"),
@@ -88,7 +72,5 @@ pub fn isolated_for<F: FnOnce()>(limit: Duration, test: F) {
 fn test_name<F>() -> String {
     let path = std::any::type_name::<F>();
     let path = path.strip_suffix("::{{closure}}").unwrap_or(path);
-    path.split_once("::")
-        .map_or(path, |(_, rest)| rest)
-        .to_owned()
+    path.split_once("::").map_or(path, |(_, rest)| rest).to_owned()
 }

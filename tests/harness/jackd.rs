@@ -19,12 +19,7 @@ pub struct Jackd {
 }
 
 pub(crate) fn is_installed() -> bool {
-    Command::new("jackd")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
+    Command::new("jackd").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
 impl Jackd {
@@ -38,35 +33,17 @@ impl Jackd {
         let out = File::create(&log).expect("a log");
         let server = std::env::var("JACK_DEFAULT_SERVER").unwrap_or_else(|_| "default".into());
         let child = Command::new("jackd")
-            .args([
-                "--no-realtime",
-                "-n",
-                &server,
-                "-d",
-                "dummy",
-                "-C",
-                "2",
-                "-P",
-                "2",
-            ])
+            .args(["--no-realtime", "-n", &server, "-d", "dummy", "-C", "2", "-P", "2"])
             .args(["-r", &rate.to_string(), "-p", &period.to_string()])
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("a log"))
             .stderr(out)
             .spawn()
             .expect("jackd starts");
-        let mut jackd = Jackd {
-            child,
-            log,
-            _directory: directory,
-        };
+        let mut jackd = Jackd { child, log, _directory: directory };
         eventually("jackd answers", || {
             let ended = jackd.child.try_wait().expect("its status");
-            assert!(
-                ended.is_none(),
-                "jackd ended with {ended:?}:\n{}",
-                jackd.log()
-            );
+            assert!(ended.is_none(), "jackd ended with {ended:?}:\n{}", jackd.log());
             tool("jack_lsp", &[]).is_some()
         });
         jackd
@@ -86,11 +63,7 @@ impl Jackd {
     pub fn connections(&self, port: &str) -> Vec<String> {
         let all = self.lsp(&["-c"]);
         let mut lines = all.lines().skip_while(|l| *l != port).skip(1);
-        let mut found: Vec<String> = lines
-            .by_ref()
-            .map_while(|l| l.strip_prefix("   "))
-            .map(|l| l.trim().to_owned())
-            .collect();
+        let mut found: Vec<String> = lines.by_ref().map_while(|l| l.strip_prefix("   ")).map(|l| l.trim().to_owned()).collect();
         found.sort();
         found
     }
@@ -129,8 +102,5 @@ pub fn tool(name: &str, arguments: &[&str]) -> Option<String> {
         .stdin(Stdio::null())
         .output()
         .expect("timeout runs");
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -19,10 +19,7 @@ impl Osc {
     pub fn connect(address: SocketAddr) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
         socket.connect(address).expect("an address");
-        Osc {
-            socket,
-            waiting: Default::default(),
-        }
+        Osc { socket, waiting: Default::default() }
     }
 
     /// The port that answers come to.
@@ -44,10 +41,7 @@ impl Osc {
     /// As [`Osc::send`].
     pub fn send_bundle(&self, time: OscTime, messages: impl IntoIterator<Item = OscPacket>) {
         let content = messages.into_iter().collect();
-        self.send_packet(&OscPacket::Bundle(OscBundle {
-            timetag: time,
-            content,
-        }));
+        self.send_packet(&OscPacket::Bundle(OscBundle { timetag: time, content }));
     }
 
     fn send_packet(&self, packet: &OscPacket) {
@@ -71,9 +65,7 @@ impl Osc {
         let until = Instant::now() + patience;
         let mut buffer = [0; 65_536];
         while self.waiting.is_empty() {
-            let left = until
-                .checked_duration_since(Instant::now())
-                .filter(|d| !d.is_zero())?;
+            let left = until.checked_duration_since(Instant::now()).filter(|d| !d.is_zero())?;
             self.socket.set_read_timeout(Some(left)).expect("a timeout");
             // A refused connection shows here when nobody listens yet.
             let Ok(length) = self.socket.recv(&mut buffer) else {
@@ -105,18 +97,12 @@ impl Osc {
     ///
     /// # Panics
     /// As [`Osc::ask`].
-    pub fn command(
-        &mut self,
-        address: &str,
-        arguments: impl IntoIterator<Item = OscType>,
-    ) -> Vec<OscType> {
+    pub fn command(&mut self, address: &str, arguments: impl IntoIterator<Item = OscType>) -> Vec<OscType> {
         self.send(address, arguments);
         let until = Instant::now() + Duration::from_secs(5);
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let answer = self
-                .receive(left)
-                .unwrap_or_else(|| panic!("no answer to {address}"));
+            let answer = self.receive(left).unwrap_or_else(|| panic!("no answer to {address}"));
             if answer.addr == address {
                 return answer.args;
             }
@@ -142,8 +128,5 @@ impl Osc {
 
 /// A message, to be put into a bundle.
 pub fn message(address: &str, arguments: impl IntoIterator<Item = OscType>) -> OscPacket {
-    OscPacket::Message(OscMessage {
-        addr: address.into(),
-        args: arguments.into_iter().collect(),
-    })
+    OscPacket::Message(OscMessage { addr: address.into(), args: arguments.into_iter().collect() })
 }

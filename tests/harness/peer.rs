@@ -28,26 +28,15 @@ impl Peer {
         assert!(!signal.is_empty(), "something to play");
         let test = std::env::current_exe().expect("the path of this test");
         // target/debug/deps/test-hash → target/debug/jack-peer
-        let program = test
-            .ancestors()
-            .nth(2)
-            .expect("a target directory")
-            .join("jack-peer");
+        let program = test.ancestors().nth(2).expect("a target directory").join("jack-peer");
         let mut child = Command::new(program)
             .arg(name)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("jack-peer is built beside the tests");
-        let pipes = (
-            child.stdin.take().expect("its input"),
-            BufReader::new(child.stdout.take().expect("its output")),
-        );
-        let peer = Peer {
-            child,
-            name: name.to_owned(),
-            pipes: Mutex::new(Some(pipes)),
-        };
+        let pipes = (child.stdin.take().expect("its input"), BufReader::new(child.stdout.take().expect("its output")));
+        let peer = Peer { child, name: name.to_owned(), pipes: Mutex::new(Some(pipes)) };
         peer.ask(&format!("play {}", signal.len()), &bytes(&signal));
         peer
     }
@@ -132,10 +121,6 @@ pub(crate) fn bytes(samples: &[f32]) -> Vec<u8> {
 
 pub(crate) fn samples(from: &mut impl Read, count: usize) -> Vec<f32> {
     let mut bytes = vec![0; count * 4];
-    from.read_exact(&mut bytes)
-        .expect("as many samples as announced");
-    bytes
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        .collect()
+    from.read_exact(&mut bytes).expect("as many samples as announced");
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }

@@ -7,10 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use jack::{
-    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Control, Port, ProcessHandler,
-    ProcessScope,
-};
+use jack::{AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Control, Port, ProcessHandler, ProcessScope};
 
 use crate::peer::{bytes, samples};
 
@@ -68,11 +65,7 @@ impl Playing {
             periods: sender,
         };
         let client = client.activate_async((), voice)?;
-        Ok(Playing {
-            client,
-            switches,
-            periods,
-        })
+        Ok(Playing { client, switches, periods })
     }
 
     fn obey(&self, words: &[&str]) -> Result<Vec<f32>, String> {
@@ -123,19 +116,16 @@ pub fn peer_main() -> ExitCode {
         let answer = match (&playing, words.as_slice()) {
             (None, ["play", count]) => {
                 let signal = samples(&mut input, count.parse().unwrap_or(0));
-                Playing::open(&name, signal)
-                    .map_err(|e| e.to_string())
-                    .map(|p| {
-                        playing = Some(p);
-                        Vec::new()
-                    })
+                Playing::open(&name, signal).map_err(|e| e.to_string()).map(|p| {
+                    playing = Some(p);
+                    Vec::new()
+                })
             }
             (Some(playing), words) => playing.obey(words),
             (None, _) => Err("first play".into()),
         };
         let written = match answer {
-            Ok(samples) => writeln!(output, "ok {}", samples.len())
-                .and_then(|()| output.write_all(&bytes(&samples))),
+            Ok(samples) => writeln!(output, "ok {}", samples.len()).and_then(|()| output.write_all(&bytes(&samples))),
             Err(error) => writeln!(output, "error {error}"),
         };
         if written.and_then(|()| output.flush()).is_err() {

@@ -9,12 +9,7 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 /// # Panics
 /// When it cannot be written.
 pub fn write_wav(path: &Path, channels: u16, rate: u32, samples: &[f32]) {
-    let spec = WavSpec {
-        channels,
-        sample_rate: rate,
-        bits_per_sample: 32,
-        sample_format: SampleFormat::Float,
-    };
+    let spec = WavSpec { channels, sample_rate: rate, bits_per_sample: 32, sample_format: SampleFormat::Float };
     let mut writer = WavWriter::create(path, spec).expect("a file to write");
     for &sample in samples {
         writer.write_sample(sample).expect("room on the disk");
@@ -30,16 +25,10 @@ pub fn read_wav(path: &Path) -> (u16, u32, Vec<f32>) {
     let mut reader = WavReader::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let spec = reader.spec();
     let samples = match spec.sample_format {
-        SampleFormat::Float => reader
-            .samples::<f32>()
-            .map(|s| s.expect("a sample"))
-            .collect(),
+        SampleFormat::Float => reader.samples::<f32>().map(|s| s.expect("a sample")).collect(),
         SampleFormat::Int => {
             let full = (1i64 << (spec.bits_per_sample - 1)) as f32;
-            reader
-                .samples::<i32>()
-                .map(|s| s.expect("a sample") as f32 / full)
-                .collect()
+            reader.samples::<i32>().map(|s| s.expect("a sample") as f32 / full).collect()
         }
     };
     (spec.channels, spec.sample_rate, samples)

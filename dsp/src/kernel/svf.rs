@@ -13,7 +13,7 @@
 //!                                         b = 2·a3         q = m0 + m2 − d
 //! ```
 //!
-//! Eight operations a frame; 1 − a1 is small at low frequencies and keeps its digits.
+//! Ten operations a frame; 1 − a1 is small at low frequencies and keeps its digits.
 
 use crate::lanes::Lanes;
 use crate::ramp::{Coeffs, Curve, GRID, When};
@@ -105,9 +105,9 @@ impl<L: Lanes> Section<L> {
     fn pin(&mut self, lane: usize) {
         self.busy &= !(1 << lane);
         self.clear(lane);
-        for (now, pinned) in self.coeffs.now.iter_mut().zip(PINNED) {
-            now.set(lane, pinned);
-        }
+        let Coeffs { now, by, bend, .. } = &mut self.coeffs;
+        now.iter_mut().zip(PINNED).for_each(|(now, pinned)| now.set(lane, pinned));
+        by.iter_mut().chain(bend).for_each(|step| step.set(lane, -0.0));
     }
 
     /// Coefficients at a multiple of [`GRID`]. Lanes whose mix is neutral right now start from an
@@ -153,14 +153,15 @@ pub fn run<L: Lanes>(sections: &mut [Section<L>], frame: u64, io: &mut [L]) {
     steady_all(sections, &still[..n], io);
 }
 
-/// One frame of one section: returns the output, moves the state on.
+/// One frame of one section: returns the output, moves the state on. Increments are summed before
+/// they meet the state: at low frequencies they are small beside it, and are rounded as such.
 #[inline(always)]
 fn tick<L: Lanes>(c: &[L; 6], s1: &mut L, s2: &mut L, x: L) -> L {
     let u = x - *s2;
     let y = c[3].mul_add(x, c[4].mul_add(*s1, c[5] * *s2));
-    let next = c[1].mul_add(u, c[0].mul_add(*s1, *s1));
-    *s2 = c[2].mul_add(u, c[1].mul_add(*s1, *s2));
-    *s1 = next;
+    let (by1, by2) = (c[1].mul_add(u, c[0] * *s1), c[1].mul_add(*s1, c[2] * u));
+    *s1 = *s1 + by1;
+    *s2 = *s2 + by2;
     y
 }
 
@@ -217,14 +218,12 @@ fn glide<L: Lanes>(s: &mut Section<L>, frame: u64, io: &mut [L]) {
             s.turn(here);
         }
         let n = ((GRID - here % GRID) as usize).min(io.len() - at);
-        let (mut c, by, mut s1, mut s2) = (s.coeffs.now, s.coeffs.by, s.s1, s.s2);
+        let (mut s1, mut s2) = (s.s1, s.s2);
         for x in &mut io[at..at + n] {
-            *x = tick(&c, &mut s1, &mut s2, *x);
-            for (c, by) in c.iter_mut().zip(&by) {
-                *c = *c + *by;
-            }
+            *x = tick(&s.coeffs.now, &mut s1, &mut s2, *x);
+            s.coeffs.advance();
         }
-        (s.coeffs.now, s.s1, s.s2) = (c, s1, s2);
+        (s.s1, s.s2) = (s1, s2);
         at += n;
     }
 }

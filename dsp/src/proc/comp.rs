@@ -209,7 +209,7 @@ impl<L: Lanes> Process<L> for Compressor<L> {
     }
 
     fn rest(&self, lane: usize) -> bool {
-        self.gain.get(lane) > -1e-3 && !self.curve.moving()
+        self.gain.get(lane) > -0.05 && !self.curve.moving()
     }
 }
 

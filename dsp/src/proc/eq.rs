@@ -96,3 +96,6 @@ impl<L: Lanes> Process<L> for EqState<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

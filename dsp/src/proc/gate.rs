@@ -207,6 +207,7 @@ impl<L: Lanes> Process<L> for GateBank<L> {
 
     fn rest(&self, lane: usize) -> bool {
         let floor = self.curve.target(lane)[2];
-        self.open & (1 << lane) == 0 && (self.gain.get(lane) - floor).abs() < 1e-3 && !self.curve.moving()
+        // Half a decibel of a closed gate is not heard when the strip wakes.
+        self.open & (1 << lane) == 0 && (self.gain.get(lane) - floor).abs() < 0.5 && !self.curve.moving()
     }
 }

@@ -1,6 +1,7 @@
 //! A console on the bench: a spec, a desk, an engine, and planar samples in and out.
 #![allow(dead_code)]
 
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::engine::message::{Batch, Command};
 use headroom_dsp::engine::{Engine, Handle, engine};
@@ -9,6 +10,10 @@ use headroom_dsp::lanes::Path;
 use headroom_dsp::network::Io;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, ParamId};
+
+/// Aborts a test whose audio side allocates or frees.
+#[global_allocator]
+static GUARD: AllocDisabler = AllocDisabler;
 
 /// A strip with its kind's default chain (what is built of it).
 pub fn strip(kind: StripKind, number: usize, id: &str, stereo: bool) -> StripSpec {
@@ -132,7 +137,7 @@ impl Console {
             let n = period.min(end - self.io.at);
             self.io.frames = n;
             let rate = self.handle.rate();
-            self.engine.process(&mut self.io, n, 0, rate);
+            assert_no_alloc(|| self.engine.process(&mut self.io, n, 0, rate));
             self.io.at += n;
             while self.handle.collect().is_some() {}
         }

@@ -21,32 +21,19 @@ impl Levels {
     /// the first two.
     pub fn new(channels: usize, mask: Option<u32>) -> Self {
         let pair = (channels >= 2 && mask.is_none_or(|mask| mask & 3 == 3)).then_some([0, 1]);
-        Levels {
-            pair,
-            channels,
-            frames: 0,
-            peak: 0.0,
-            squares: 0.0,
-            stereo: [0.0; 3],
-        }
+        Levels { pair, channels, frames: 0, peak: 0.0, squares: 0.0, stereo: [0.0; 3] }
     }
 
     /// Takes the next frames, one slice a channel.
     pub fn add(&mut self, channels: &[Vec<f64>]) {
         self.frames += channels.first().map_or(0, Vec::len) as u64;
         for block in channels {
-            self.peak = block
-                .iter()
-                .fold(self.peak, |peak, sample| peak.max(sample.abs()));
+            self.peak = block.iter().fold(self.peak, |peak, sample| peak.max(sample.abs()));
             self.squares += product(block, block);
         }
         if let Some([left, right]) = self.pair {
             let (left, right) = (&channels[left], &channels[right]);
-            for (sum, more) in self.stereo.iter_mut().zip([
-                product(left, left),
-                product(right, right),
-                product(left, right),
-            ]) {
+            for (sum, more) in self.stereo.iter_mut().zip([product(left, left), product(right, right), product(left, right)]) {
                 *sum += more;
             }
         }

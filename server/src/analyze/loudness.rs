@@ -81,13 +81,7 @@ fn k_weighting(rate: u32) -> [Section; 2] {
     let q = 0.500_327_037_323_877_3;
     let a0 = 1.0 + k / q + k * k;
     // The numerator is not divided by a0, as in the recommendation.
-    let pass = [
-        1.0,
-        -2.0,
-        1.0,
-        2.0 * (k * k - 1.0) / a0,
-        (1.0 - k / q + k * k) / a0,
-    ];
+    let pass = [1.0, -2.0, 1.0, 2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0];
     [shelf, pass]
 }
 
@@ -151,9 +145,7 @@ pub struct Loudness {
 impl Loudness {
     /// For channels of the given `weights` at `rate` Hz.
     pub fn new(rate: u32, weights: &[f64]) -> Self {
-        let heard: Vec<usize> = (0..weights.len())
-            .filter(|&channel| weights[channel] > 0.0)
-            .collect();
+        let heard: Vec<usize> = (0..weights.len()).filter(|&channel| weights[channel] > 0.0).collect();
         let pairs = heard
             .chunks(2)
             .map(|pair| {
@@ -207,9 +199,7 @@ impl Loudness {
 
     /// The mean square of the last `parts` parts.
     fn mean(&self, parts: usize) -> f64 {
-        let sum: f64 = (0..parts as u64)
-            .map(|back| self.ring[((self.part - 1 - back) % SHORTTERM_PARTS as u64) as usize])
-            .sum();
+        let sum: f64 = (0..parts as u64).map(|back| self.ring[((self.part - 1 - back) % SHORTTERM_PARTS as u64) as usize]).sum();
         sum / (self.start_of(self.part) - self.start_of(self.part - parts as u64)) as f64
     }
 
@@ -254,12 +244,7 @@ impl Loudness {
     pub fn range(&self) -> Option<f64> {
         let gate = energy_of(ABSOLUTE_GATE);
         let gate = gate.max(mean_above(&self.shortterm, gate)? / 100.0);
-        let mut values: Vec<f64> = self
-            .shortterm
-            .iter()
-            .copied()
-            .filter(|&energy| energy >= gate)
-            .collect();
+        let mut values: Vec<f64> = self.shortterm.iter().copied().filter(|&energy| energy >= gate).collect();
         values.sort_by(f64::total_cmp);
         let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
         Some(lufs(at(0.95)) - lufs(at(0.10)))
@@ -267,27 +252,17 @@ impl Loudness {
 
     /// Momentary loudness over time: seconds at the window's end and LUFS, every 100 ms.
     pub fn momentary(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.blocks
-            .iter()
-            .enumerate()
-            .map(|(n, &energy)| (0.4 + n as f64 / 10.0, lufs(energy)))
+        self.blocks.iter().enumerate().map(|(n, &energy)| (0.4 + n as f64 / 10.0, lufs(energy)))
     }
 
     /// Short-term loudness over time, likewise.
     pub fn shortterm(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.shortterm
-            .iter()
-            .enumerate()
-            .map(|(n, &energy)| (3.0 + n as f64 / 10.0, lufs(energy)))
+        self.shortterm.iter().enumerate().map(|(n, &energy)| (3.0 + n as f64 / 10.0, lufs(energy)))
     }
 }
 
 fn mean_above(energies: &[f64], gate: f64) -> Option<f64> {
-    let (count, sum) = energies
-        .iter()
-        .filter(|&&energy| energy >= gate)
-        .fold((0u64, 0.0), |(count, sum), energy| {
-            (count + 1, sum + energy)
-        });
+    let (count, sum) =
+        energies.iter().filter(|&&energy| energy >= gate).fold((0u64, 0.0), |(count, sum), energy| (count + 1, sum + energy));
     (count > 0).then(|| sum / count as f64)
 }

@@ -20,11 +20,7 @@ pub(super) struct Waveform {
 
 impl Waveform {
     pub fn new(channels: usize) -> Self {
-        Waveform {
-            channels: vec![Vec::new(); channels],
-            width: 64,
-            filled: 64,
-        }
+        Waveform { channels: vec![Vec::new(); channels], width: 64, filled: 64 }
     }
 
     /// Takes the next frames, one slice a channel.
@@ -65,11 +61,7 @@ impl Waveform {
 
 /// The extremes of several buckets.
 fn join(buckets: &[[f32; 2]]) -> [f32; 2] {
-    buckets
-        .iter()
-        .fold([f32::MAX, f32::MIN], |[low, high], bucket| {
-            [low.min(bucket[0]), high.max(bucket[1])]
-        })
+    buckets.iter().fold([f32::MAX, f32::MIN], |[low, high], bucket| [low.min(bucket[0]), high.max(bucket[1])])
 }
 
 /// Sizes in pixels.
@@ -138,20 +130,11 @@ impl Panel {
         for (x, y) in points {
             let _ = write!(path, "{:.1},{:.1} ", self.at_x(x), self.at_y(y));
         }
-        let _ = writeln!(
-            svg,
-            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="1.2"/>"#,
-            path.trim_end()
-        );
+        let _ = writeln!(svg, r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="1.2"/>"#, path.trim_end());
     }
 
     fn caption(&self, svg: &mut String, text: &str) {
-        let _ = writeln!(
-            svg,
-            r#"<text x="{}" y="{:.1}">{text}</text>"#,
-            LEFT + 8.0,
-            self.top + 15.0
-        );
+        let _ = writeln!(svg, r#"<text x="{}" y="{:.1}">{text}</text>"#, LEFT + 8.0, self.top + 15.0);
     }
 }
 
@@ -175,9 +158,7 @@ pub(super) fn svg(files: &[Measured]) -> String {
 
 fn head(svg: &mut String, report: &Report, top: f64) {
     let name = report.file.replace('&', "&amp;").replace('<', "&lt;");
-    let reading = |value: Option<f64>, unit: &str| {
-        value.map_or(format!("– {unit}"), |value| format!("{value:.1} {unit}"))
-    };
+    let reading = |value: Option<f64>, unit: &str| value.map_or(format!("– {unit}"), |value| format!("{value:.1} {unit}"));
     let _ = writeln!(
         svg,
         r#"<text x="{LEFT}" y="{:.1}" font-size="15">{name}</text><text x="{LEFT}" y="{:.1}">integrated {}, range {}, true peak {}, {} Hz, {} channels</text>"#,
@@ -194,11 +175,7 @@ fn head(svg: &mut String, report: &Report, top: f64) {
 /// A step of 1, 2 or 5 times a power of ten that cuts `span` into at most ten.
 fn step(span: f64) -> f64 {
     let power = 10f64.powf((span.max(1e-6) / 10.0).log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|n| n * power)
-        .find(|step| span / step <= 10.0)
-        .unwrap_or(power * 10.0)
+    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| span / step <= 10.0).unwrap_or(power * 10.0)
 }
 
 fn grid_time(svg: &mut String, panel: &Panel) {
@@ -221,36 +198,18 @@ fn waveform(svg: &mut String, measured: &Measured, top: f64) {
     let seconds = report.seconds.max(1e-3);
     // Eight rows can be told apart; of more channels the first eight are drawn.
     let rows = form.channels.len().min(8);
-    let whole = Panel {
-        top,
-        x: [0.0, seconds],
-        y: [0.0, rows as f64],
-        log: false,
-    };
+    let whole = Panel { top, x: [0.0, seconds], y: [0.0, rows as f64], log: false };
     whole.frame(svg);
     grid_time(svg, &whole);
-    let loudest = report
-        .samplepeak
-        .map_or(1.0, |peak| 10f64.powf(peak / 20.0))
-        .max(1.0);
+    let loudest = report.samplepeak.map_or(1.0, |peak| 10f64.powf(peak / 20.0)).max(1.0);
     for (row, buckets) in form.channels.iter().take(rows).enumerate() {
         let middle = rows as f64 - row as f64 - 0.5;
         let per_bucket = form.width as f64 / f64::from(report.rate);
         let merge = buckets.len().div_ceil(1_000).max(1);
-        let points: Vec<(f64, [f32; 2])> = buckets
-            .chunks(merge)
-            .enumerate()
-            .map(|(n, buckets)| ((n * merge) as f64 * per_bucket, join(buckets)))
-            .collect();
-        let edge = |side: usize| {
-            move |(x, extremes): &(f64, [f32; 2])| {
-                (*x, middle + 0.48 * f64::from(extremes[side]) / loudest)
-            }
-        };
-        let outline = points
-            .iter()
-            .map(edge(1))
-            .chain(points.iter().rev().map(edge(0)));
+        let points: Vec<(f64, [f32; 2])> =
+            buckets.chunks(merge).enumerate().map(|(n, buckets)| ((n * merge) as f64 * per_bucket, join(buckets))).collect();
+        let edge = |side: usize| move |(x, extremes): &(f64, [f32; 2])| (*x, middle + 0.48 * f64::from(extremes[side]) / loudest);
+        let outline = points.iter().map(edge(1)).chain(points.iter().rev().map(edge(0)));
         whole.line(svg, outline, "#27659b");
     }
     whole.caption(svg, "waveform");
@@ -258,12 +217,7 @@ fn waveform(svg: &mut String, measured: &Measured, top: f64) {
 
 fn loudness(svg: &mut String, measured: &Measured, top: f64) {
     let report = &measured.report;
-    let panel = Panel {
-        top,
-        x: [0.0, report.seconds.max(1e-3)],
-        y: [-60.0, 0.0],
-        log: false,
-    };
+    let panel = Panel { top, x: [0.0, report.seconds.max(1e-3)], y: [-60.0, 0.0], log: false };
     panel.frame(svg);
     grid_time(svg, &panel);
     for level in [-50, -40, -30, -20, -10] {
@@ -272,25 +226,13 @@ fn loudness(svg: &mut String, measured: &Measured, top: f64) {
     panel.line(svg, measured.traces.loudness.momentary(), "#9cc3e6");
     panel.line(svg, measured.traces.loudness.shortterm(), "#27659b");
     if let Some(integrated) = report.integrated {
-        panel.line(
-            svg,
-            [(0.0, integrated), (panel.x[1], integrated)].into_iter(),
-            "#c0392b",
-        );
+        panel.line(svg, [(0.0, integrated), (panel.x[1], integrated)].into_iter(), "#c0392b");
     }
-    panel.caption(
-        svg,
-        "loudness, LUFS: momentary (light), short-term (dark), integrated (red)",
-    );
+    panel.caption(svg, "loudness, LUFS: momentary (light), short-term (dark), integrated (red)");
 }
 
 fn spectrum(svg: &mut String, measured: &Measured, top: f64) {
-    let panel = Panel {
-        top,
-        x: [20.0, 20_480.0],
-        y: [-100.0, 0.0],
-        log: true,
-    };
+    let panel = Panel { top, x: [20.0, 20_480.0], y: [-100.0, 0.0], log: true };
     panel.frame(svg);
     for (hz, label) in [
         (50.0, "50"),

@@ -45,21 +45,14 @@ pub struct Report {
 /// To a thousandth: far finer than any reading is meant, and without digits that say nothing.
 fn rounded(value: Option<f64>) -> Option<f64> {
     // Adding 0 turns −0 into 0.
-    value
-        .filter(|value| value.is_finite())
-        .map(|value| (value * 1_000.0).round() / 1_000.0 + 0.0)
+    value.filter(|value| value.is_finite()).map(|value| (value * 1_000.0).round() / 1_000.0 + 0.0)
 }
 
 struct Bands<'a>(&'a [Option<f64>; 9]);
 
 impl Serialize for Bands<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(
-            OCTAVES
-                .iter()
-                .map(u32::to_string)
-                .zip(self.0.iter().map(|&value| rounded(value))),
-        )
+        serializer.collect_map(OCTAVES.iter().map(u32::to_string).zip(self.0.iter().map(|&value| rounded(value))))
     }
 }
 
@@ -104,36 +97,17 @@ impl fmt::Display for Report {
             n => format!("{n} channels"),
         };
         let (minutes, seconds) = ((self.seconds / 60.0).floor(), self.seconds % 60.0);
-        writeln!(
-            f,
-            "{}  {} Hz  {channels}  {minutes:.0}:{seconds:06.3}",
-            self.file, self.rate
-        )?;
+        writeln!(f, "{}  {} Hz  {channels}  {minutes:.0}:{seconds:06.3}", self.file, self.rate)?;
         let cell = |value: Option<f64>, places: usize, unit: &str| match rounded(value) {
             Some(value) => format!("{value:8.places$} {unit}"),
             None => format!("{:>8} {:unit$}", "–", "", unit = unit.len()),
         };
         let rows = [
-            [
-                ("integrated", cell(self.integrated, 1, "LUFS")),
-                ("true peak", cell(self.truepeak, 2, "dBTP")),
-            ],
-            [
-                ("momentary max", cell(self.momentary_max, 1, "LUFS")),
-                ("sample peak", cell(self.samplepeak, 2, "dBFS")),
-            ],
-            [
-                ("short-term max", cell(self.shortterm_max, 1, "LUFS")),
-                ("RMS", cell(self.rms, 2, "dBFS")),
-            ],
-            [
-                ("range", cell(self.range, 1, "LU  ")),
-                ("headroom", cell(self.headroom, 2, "dB")),
-            ],
-            [
-                ("correlation", cell(self.correlation, 2, "    ")),
-                ("mono loss", cell(self.mono_loss, 2, "dB")),
-            ],
+            [("integrated", cell(self.integrated, 1, "LUFS")), ("true peak", cell(self.truepeak, 2, "dBTP"))],
+            [("momentary max", cell(self.momentary_max, 1, "LUFS")), ("sample peak", cell(self.samplepeak, 2, "dBFS"))],
+            [("short-term max", cell(self.shortterm_max, 1, "LUFS")), ("RMS", cell(self.rms, 2, "dBFS"))],
+            [("range", cell(self.range, 1, "LU  ")), ("headroom", cell(self.headroom, 2, "dB"))],
+            [("correlation", cell(self.correlation, 2, "    ")), ("mono loss", cell(self.mono_loss, 2, "dB"))],
         ];
         for [(left, a), (right, b)] in rows {
             writeln!(f, "  {left:<15}{a}    {right:<12}{}", b.trim_end())?;

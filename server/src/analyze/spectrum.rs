@@ -35,9 +35,7 @@ impl Spectrum {
         let fft = RealFftPlanner::new().plan_fft_forward(size);
         Spectrum {
             rate,
-            window: (0..size)
-                .map(|n| (0.5 - 0.5 * (TAU * n as f64 / size as f64).cos()) as f32)
-                .collect(),
+            window: (0..size).map(|n| (0.5 - 0.5 * (TAU * n as f64 / size as f64).cos()) as f32).collect(),
             waiting: vec![Vec::new(); channels],
             next: 0,
             block: fft.make_input_vec(),

@@ -41,21 +41,14 @@ impl TruePeak {
     pub fn new(channels: usize) -> Self {
         let phases: Vec<[f32; TAPS]> = (0..PHASES).map(phase).collect();
         let half_gain = phases[PHASES / 2].iter().map(|tap| tap.abs()).sum();
-        TruePeak {
-            phases,
-            half_gain,
-            history: vec![vec![0.0; TAPS - 1]; channels],
-            peak: 0.0,
-        }
+        TruePeak { phases, half_gain, history: vec![vec![0.0; TAPS - 1]; channels], peak: 0.0 }
     }
 
     /// Takes the next frames, one slice a channel.
     pub fn add(&mut self, channels: &[Vec<f64>]) {
         // The sample peak first, of all channels: the higher the mark, the less has to be looked at.
         for block in channels {
-            self.peak = block
-                .iter()
-                .fold(self.peak, |peak, &sample| peak.max(sample.abs() as f32));
+            self.peak = block.iter().fold(self.peak, |peak, &sample| peak.max(sample.abs() as f32));
         }
         for (channel, block) in channels.iter().enumerate() {
             let mut signal = std::mem::take(&mut self.history[channel]);
@@ -80,9 +73,7 @@ impl TruePeak {
         while from < count {
             let to = count.min(from + RUN);
             let under = &signal[from..to + TAPS - 1];
-            let loudest = under
-                .iter()
-                .fold(0.0f32, |loudest, sample| loudest.max(sample.abs()));
+            let loudest = under.iter().fold(0.0f32, |loudest, sample| loudest.max(sample.abs()));
             if loudest * self.half_gain.max(1.0) >= BOUNDS[0] * self.peak && loudest > 0.0 {
                 self.scan_run(under);
             }
@@ -98,9 +89,7 @@ impl TruePeak {
         while at + WIDE <= count {
             let mut sums = [0.0f32; WIDE];
             for (k, &tap) in taps.iter().enumerate() {
-                let samples: &[f32; WIDE] = signal[at + k..at + k + WIDE]
-                    .try_into()
-                    .expect("WIDE samples");
+                let samples: &[f32; WIDE] = signal[at + k..at + k + WIDE].try_into().expect("WIDE samples");
                 for (sum, &sample) in sums.iter_mut().zip(samples) {
                     *sum += tap * sample;
                 }
@@ -139,12 +128,7 @@ impl TruePeak {
 /// Σ taps · signal, in eight sums that a vector register holds.
 fn dot(taps: &[f32; TAPS], signal: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
-    for (taps, samples) in taps
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .zip(signal.as_chunks::<8>().0)
-    {
+    for (taps, samples) in taps.as_chunks::<8>().0.iter().zip(signal.as_chunks::<8>().0) {
         for i in 0..8 {
             sums[i] += taps[i] * samples[i];
         }
@@ -156,11 +140,7 @@ fn phase(phase: usize) -> [f32; TAPS] {
     let at = phase as f64 / PHASES as f64;
     let taps: [f64; TAPS] = std::array::from_fn(|k| {
         let x = k as f64 - REACH as f64 - at;
-        let sinc = if x == 0.0 {
-            1.0
-        } else {
-            (PI * x).sin() / (PI * x)
-        };
+        let sinc = if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
         let inside = 1.0 - (x / (TAPS / 2) as f64).powi(2);
         sinc * bessel_i0(BETA * inside.max(0.0).sqrt()) / bessel_i0(BETA)
     });
@@ -205,14 +185,9 @@ mod tests {
             let mut padded = vec![0.0f32; TAPS];
             padded.extend(signal.iter().map(|&sample| sample as f32));
             padded.extend([0.0; TAPS]);
-            let everywhere = padded
-                .windows(TAPS)
-                .flat_map(|signal| phases.iter().map(|taps| dot(taps, signal).abs()));
+            let everywhere = padded.windows(TAPS).flat_map(|signal| phases.iter().map(|taps| dot(taps, signal).abs()));
             let everywhere = f64::from(everywhere.fold(0.0, f32::max));
-            assert!(
-                (meter.finish() / everywhere - 1.0).abs() < 1e-5,
-                "seed {seed}"
-            );
+            assert!((meter.finish() / everywhere - 1.0).abs() < 1e-5, "seed {seed}");
         }
     }
 

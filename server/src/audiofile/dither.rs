@@ -31,9 +31,7 @@ impl FromStr for Shape {
             "tpdf" => Ok(Shape::Tpdf),
             "shaped" => Ok(Shape::Shaped),
             "off" => Ok(Shape::Off),
-            _ => Err(format!(
-                "\"{text}\" is no dither; expected tpdf, shaped or off"
-            )),
+            _ => Err(format!("\"{text}\" is no dither; expected tpdf, shaped or off")),
         }
     }
 }
@@ -59,23 +57,10 @@ impl Quantiser {
     /// For words of `bits` at `rate` Hz. `seed` belongs to the file, `channel` counts within it.
     pub fn new(bits: u32, shape: Shape, rate: u32, seed: u64, channel: usize) -> Self {
         let limit = f64::from(1u32 << (bits - 1));
-        let shape = if shape == Shape::Shaped && rate < 44_100 {
-            Shape::Tpdf
-        } else {
-            shape
-        };
+        let shape = if shape == Shape::Shaped && rate < 44_100 { Shape::Tpdf } else { shape };
         // Two rounds of mixing, so that neighbouring seeds and channels start far apart.
         let random = mix(mix(seed).wrapping_add(channel as u64 + 1));
-        Quantiser {
-            shape,
-            scale: limit,
-            limit,
-            random,
-            errors: [0.0; 5],
-            zeros: 0,
-            hush: rate,
-            clipped: 0,
-        }
+        Quantiser { shape, scale: limit, limit, random, errors: [0.0; 5], zeros: 0, hush: rate, clipped: 0 }
     }
 
     /// Samples so far that were beyond ±1 and had to be clipped. Exactly +1, which loses one LSB, is not
@@ -111,13 +96,7 @@ impl Quantiser {
             Shape::Off => round(value),
             Shape::Tpdf => round(value + self.triangular()),
             Shape::Shaped => {
-                let wanted = value
-                    - self
-                        .errors
-                        .iter()
-                        .zip(TAPS)
-                        .map(|(e, c)| e * c)
-                        .sum::<f64>();
+                let wanted = value - self.errors.iter().zip(TAPS).map(|(e, c)| e * c).sum::<f64>();
                 let rounded = round(wanted + self.triangular());
                 self.errors.copy_within(0..4, 1);
                 // Taken before clipping, so never beyond 1.5 LSB: clipping cannot upset the loop.
@@ -162,18 +141,11 @@ mod tests {
 
     fn quantised(signal: &[f64], shape: Shape, rate: u32, channel: usize) -> Vec<f64> {
         let mut quantiser = Quantiser::new(16, shape, rate, 7, channel);
-        signal
-            .iter()
-            .map(|&x| f64::from(quantiser.quantise(x)) * LSB)
-            .collect()
+        signal.iter().map(|&x| f64::from(quantiser.quantise(x)) * LSB).collect()
     }
 
     fn errors(signal: &[f64], shape: Shape, rate: u32, channel: usize) -> Vec<f64> {
-        quantised(signal, shape, rate, channel)
-            .iter()
-            .zip(signal)
-            .map(|(y, x)| y - x)
-            .collect()
+        quantised(signal, shape, rate, channel).iter().zip(signal).map(|(y, x)| y - x).collect()
     }
 
     fn rms(signal: &[f64]) -> f64 {
@@ -193,11 +165,7 @@ mod tests {
         assert!((db(rest) + 96.33).abs() < 0.1, "noise {:.3} dBFS", db(rest));
         for harmonic in 2..=10 {
             let (amplitude, _) = fit(&out, 48_000, 997.0 * f64::from(harmonic));
-            assert!(
-                db(amplitude) < -125.0,
-                "harmonic {harmonic} at {:.1} dBFS",
-                db(amplitude)
-            );
+            assert!(db(amplitude) < -125.0, "harmonic {harmonic} at {:.1} dBFS", db(amplitude));
         }
     }
 
@@ -208,15 +176,10 @@ mod tests {
             // From 100 LSB up, so that exact zero, where dither stops, is not among the levels.
             let dc = vec![(100.0 + f64::from(step) / 10.0) * LSB; 400_000];
             let error = errors(&dc, Shape::Tpdf, 48_000, 0);
-            assert!(
-                mean(&error).abs() < 0.01 * LSB,
-                "mean {} LSB",
-                mean(&error) / LSB
-            );
+            assert!(mean(&error).abs() < 0.01 * LSB, "mean {} LSB", mean(&error) / LSB);
             levels.push(db(rms(&error)));
         }
-        let spread = levels.iter().fold(f64::MIN, |a, &b| a.max(b))
-            - levels.iter().fold(f64::MAX, |a, &b| a.min(b));
+        let spread = levels.iter().fold(f64::MIN, |a, &b| a.max(b)) - levels.iter().fold(f64::MAX, |a, &b| a.min(b));
         assert!(spread < 0.1, "noise power moves by {spread:.3} dB");
     }
 
@@ -225,14 +188,9 @@ mod tests {
         let signal = vec![0.25; 200_000];
         let left = errors(&signal, Shape::Tpdf, 48_000, 0);
         let right = errors(&signal, Shape::Tpdf, 48_000, 1);
-        let product: f64 =
-            left.iter().zip(&right).map(|(l, r)| l * r).sum::<f64>() / left.len() as f64;
+        let product: f64 = left.iter().zip(&right).map(|(l, r)| l * r).sum::<f64>() / left.len() as f64;
         assert!((product / (rms(&left) * rms(&right))).abs() < 0.01);
-        assert_eq!(
-            left,
-            errors(&signal, Shape::Tpdf, 48_000, 0),
-            "the same seed gives the same file"
-        );
+        assert_eq!(left, errors(&signal, Shape::Tpdf, 48_000, 0), "the same seed gives the same file");
     }
 
     #[test]
@@ -255,21 +213,11 @@ mod tests {
             let shaped = errors(&signal, Shape::Shaped, rate, 0);
             // Power around 3.5 kHz, from fits at frequencies that the error holds nothing special at.
             let around = |error: &[f64]| {
-                (0..40)
-                    .map(|k| {
-                        fit(&error[..1 << 15], rate, 3_000.0 + 25.7 * f64::from(k))
-                            .0
-                            .powi(2)
-                    })
-                    .sum::<f64>()
+                (0..40).map(|k| fit(&error[..1 << 15], rate, 3_000.0 + 25.7 * f64::from(k)).0.powi(2)).sum::<f64>()
             };
             let gain = 10.0 * (around(&flat) / around(&shaped)).log10();
             assert!(gain > 10.0, "{gain:.1} dB at {rate} Hz");
-            assert!(
-                db(rms(&shaped)) < -70.0,
-                "total noise {:.1} dBFS at {rate} Hz",
-                db(rms(&shaped))
-            );
+            assert!(db(rms(&shaped)) < -70.0, "total noise {:.1} dBFS at {rate} Hz", db(rms(&shaped)));
         }
     }
 
@@ -281,18 +229,9 @@ mod tests {
             let y = quantiser.quantise(4.0 * x);
             assert!((-32_768..=32_767).contains(&y));
         }
-        assert_eq!(
-            quantiser.clipped(),
-            loud.iter().filter(|x| (4.0 * **x).abs() > 1.0).count() as u64
-        );
-        let after: Vec<f64> = (0..48_000)
-            .map(|_| f64::from(quantiser.quantise(0.1)) - 3_276.8)
-            .collect();
-        assert!(
-            rms(&after) < 10.0,
-            "error of {} LSB after the overload",
-            rms(&after)
-        );
+        assert_eq!(quantiser.clipped(), loud.iter().filter(|x| (4.0 * **x).abs() > 1.0).count() as u64);
+        let after: Vec<f64> = (0..48_000).map(|_| f64::from(quantiser.quantise(0.1)) - 3_276.8).collect();
+        assert!(rms(&after) < 10.0, "error of {} LSB after the overload", rms(&after));
     }
 
     #[test]

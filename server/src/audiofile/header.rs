@@ -128,10 +128,7 @@ pub(super) fn parse<R: Read + ?Sized>(source: &mut R, len: Option<u64>) -> Resul
             }
             b"data" => {
                 let Some(mut header) = format else {
-                    return content(
-                        "has its samples before their format",
-                        "save it again with another program",
-                    );
+                    return content("has its samples before their format", "save it again with another program");
                 };
                 header.data_start = source.at;
                 header.data_bytes = match size {
@@ -151,16 +148,11 @@ const PCM: u16 = 1;
 const FLOAT: u16 = 3;
 const EXTENSIBLE: u16 = 0xFFFE;
 /// The last 14 bytes of every sub-format that merely wraps a format tag.
-pub(super) const SUBFORMAT_TAIL: [u8; 14] = [
-    0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71,
-];
+pub(super) const SUBFORMAT_TAIL: [u8; 14] = [0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71];
 
 fn parse_format(bytes: &[u8]) -> Result<Header, Problem> {
     if bytes.len() < 16 {
-        return content(
-            format!("has a fmt chunk of {} bytes", bytes.len()),
-            "at least 16 were expected; the file is damaged",
-        );
+        return content(format!("has a fmt chunk of {} bytes", bytes.len()), "at least 16 were expected; the file is damaged");
     }
     let mut tag = u16_at(bytes, 0);
     let channels = usize::from(u16_at(bytes, 2));
@@ -170,10 +162,7 @@ fn parse_format(bytes: &[u8]) -> Result<Header, Problem> {
     let mut mask = None;
     if tag == EXTENSIBLE {
         if bytes.len() < 40 {
-            return content(
-                "has an extensible fmt chunk that is too short",
-                "40 bytes were expected; the file is damaged",
-            );
+            return content("has an extensible fmt chunk that is too short", "40 bytes were expected; the file is damaged");
         }
         // Mask 0 means that the channels have no positions, as in a multitrack file.
         mask = Some(u32_at(bytes, 20)).filter(|&mask| mask != 0);
@@ -183,26 +172,14 @@ fn parse_format(bytes: &[u8]) -> Result<Header, Problem> {
         }
     }
     if !(1..=512).contains(&channels) {
-        return content(
-            format!("says it has {channels} channels"),
-            "1 to 512 were expected",
-        );
+        return content(format!("says it has {channels} channels"), "1 to 512 were expected");
     }
     if !(1_000..=1_536_000).contains(&rate) {
-        return content(
-            format!("says its sample rate is {rate} Hz"),
-            "1000 to 1536000 were expected",
-        );
+        return content(format!("says its sample rate is {rate} Hz"), "1000 to 1536000 were expected");
     }
-    if bits == 0
-        || frame_bytes == 0
-        || !frame_bytes.is_multiple_of(channels)
-        || bits > 8 * (frame_bytes / channels)
-    {
+    if bits == 0 || frame_bytes == 0 || !frame_bytes.is_multiple_of(channels) || bits > 8 * (frame_bytes / channels) {
         return content(
-            format!(
-                "says {bits} bits a sample, {channels} channels and {frame_bytes} bytes a frame, which do not fit"
-            ),
+            format!("says {bits} bits a sample, {channels} channels and {frame_bytes} bytes a frame, which do not fit"),
             "the header is damaged; save the file again with another program",
         );
     }
@@ -219,15 +196,7 @@ fn parse_format(bytes: &[u8]) -> Result<Header, Problem> {
         }
         (tag, _) => return content(format!("is compressed ({})", codec(tag)), EXPECTED),
     };
-    Ok(Header {
-        rate,
-        channels,
-        mask,
-        encoding,
-        frame_bytes,
-        data_start: 0,
-        data_bytes: None,
-    })
+    Ok(Header { rate, channels, mask, encoding, frame_bytes, data_start: 0, data_bytes: None })
 }
 
 fn codec(tag: u16) -> String {
@@ -260,13 +229,7 @@ fn foreign(head: &[u8]) -> Problem {
     } else if starts(b"riff") {
         "is Sony Wave64"
     } else {
-        return Problem::Content(
-            "is not an audio file that headroom knows".into(),
-            EXPECTED.into(),
-        );
+        return Problem::Content("is not an audio file that headroom knows".into(), EXPECTED.into());
     };
-    Problem::Content(
-        found.into(),
-        format!("{EXPECTED}; convert it first, for example: ffmpeg -i INPUT OUTPUT.wav"),
-    )
+    Problem::Content(found.into(), format!("{EXPECTED}; convert it first, for example: ffmpeg -i INPUT OUTPUT.wav"))
 }

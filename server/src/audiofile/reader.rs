@@ -33,10 +33,7 @@ pub struct Reader {
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader")
-            .field("path", &self.path)
-            .field("spec", &self.spec)
-            .finish_non_exhaustive()
+        f.debug_struct("Reader").field("path", &self.path).field("spec", &self.spec).finish_non_exhaustive()
     }
 }
 
@@ -58,53 +55,21 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Reader::open`].
-    pub fn from_source(
-        path: impl AsRef<Path>,
-        mut source: Box<dyn Read + Send>,
-        len: Option<u64>,
-    ) -> Result<Self, FileError> {
+    pub fn from_source(path: impl AsRef<Path>, mut source: Box<dyn Read + Send>, len: Option<u64>) -> Result<Self, FileError> {
         let path = path.as_ref().to_path_buf();
         let header = header::parse(&mut source, len).map_err(|problem| match problem {
-            Problem::Io(source) => FileError::Io {
-                path: path.clone(),
-                doing: "open",
-                source,
-            },
-            Problem::Content(found, help) => FileError::Content {
-                path: path.clone(),
-                found,
-                help,
-            },
+            Problem::Io(source) => FileError::Io { path: path.clone(), doing: "open", source },
+            Problem::Content(found, help) => FileError::Content { path: path.clone(), found, help },
         })?;
-        let Header {
-            rate,
-            channels,
-            mask,
-            encoding,
-            frame_bytes,
-            data_start,
-            data_bytes,
-        } = header;
+        let Header { rate, channels, mask, encoding, frame_bytes, data_start, data_bytes } = header;
         let there = len.map(|len| len.saturating_sub(data_start));
-        let left = data_bytes
-            .unwrap_or(u64::MAX)
-            .min(there.unwrap_or(u64::MAX));
-        let frames = if left == u64::MAX {
-            0
-        } else {
-            left / frame_bytes as u64
-        };
+        let left = data_bytes.unwrap_or(u64::MAX).min(there.unwrap_or(u64::MAX));
+        let frames = if left == u64::MAX { 0 } else { left / frame_bytes as u64 };
         let buffer = vec![0; (BUFFER_BYTES / frame_bytes).max(1) * frame_bytes];
         Ok(Reader {
             path,
             source,
-            spec: Spec {
-                rate,
-                channels,
-                frames,
-                mask,
-                encoding,
-            },
+            spec: Spec { rate, channels, frames, mask, encoding },
             buffer,
             frame_bytes,
             left,
@@ -132,15 +97,9 @@ impl Reader {
 
     /// Frames that the header promises and the file does not hold. For a pipe, known at its end.
     pub fn missing_frames(&self) -> u64 {
-        let there = if self.ended {
-            self.taken
-        } else {
-            self.spec.frames
-        };
+        let there = if self.ended { self.taken } else { self.spec.frames };
         match self.promised {
-            Some(promised) if self.ended || self.spec.frames > 0 || self.left == 0 => {
-                promised.saturating_sub(there)
-            }
+            Some(promised) if self.ended || self.spec.frames > 0 || self.left == 0 => promised.saturating_sub(there),
             _ => 0,
         }
     }
@@ -158,10 +117,7 @@ impl Reader {
             ));
         }
         if self.non_finite > 0 {
-            remarks.push(format!(
-                "{path}: {} samples were NaN or infinite and read as 0",
-                self.non_finite
-            ));
+            remarks.push(format!("{path}: {} samples were NaN or infinite and read as 0", self.non_finite));
         }
         remarks
     }
@@ -263,21 +219,13 @@ impl Sample for f64 {
 
 /// Decodes whole samples and returns how many were not finite.
 fn decode<T: Sample>(encoding: Encoding, bytes: &[u8], out: &mut [T]) -> u64 {
-    fn integer<const N: usize, T: Sample>(
-        bytes: &[u8],
-        out: &mut [T],
-        to_i32: impl Fn([u8; N]) -> i32,
-    ) -> u64 {
+    fn integer<const N: usize, T: Sample>(bytes: &[u8], out: &mut [T], to_i32: impl Fn([u8; N]) -> i32) -> u64 {
         for (out, bytes) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
             *out = T::from_i32(to_i32(*bytes));
         }
         0
     }
-    fn float<const N: usize, T: Sample>(
-        bytes: &[u8],
-        out: &mut [T],
-        of: impl Fn([u8; N]) -> (T, bool),
-    ) -> u64 {
+    fn float<const N: usize, T: Sample>(bytes: &[u8], out: &mut [T], of: impl Fn([u8; N]) -> (T, bool)) -> u64 {
         let mut total = 0u64;
         // A count of 32 bits stays in vector registers; a chunk is far too short to overflow it.
         for (out, bytes) in out.chunks_mut(1 << 16).zip(bytes.chunks(N << 16)) {
@@ -293,12 +241,8 @@ fn decode<T: Sample>(encoding: Encoding, bytes: &[u8], out: &mut [T]) -> u64 {
     }
     match encoding {
         Encoding::U8 => integer(bytes, out, |[b]: [u8; 1]| i32::from(b ^ 0x80) << 24),
-        Encoding::I16 => integer(bytes, out, |b: [u8; 2]| {
-            i32::from(i16::from_le_bytes(b)) << 16
-        }),
-        Encoding::I24 => integer(bytes, out, |[a, b, c]: [u8; 3]| {
-            i32::from_le_bytes([0, a, b, c])
-        }),
+        Encoding::I16 => integer(bytes, out, |b: [u8; 2]| i32::from(i16::from_le_bytes(b)) << 16),
+        Encoding::I24 => integer(bytes, out, |[a, b, c]: [u8; 3]| i32::from_le_bytes([0, a, b, c])),
         Encoding::I32 => integer(bytes, out, |b: [u8; 4]| i32::from_le_bytes(b)),
         Encoding::F32 => float(bytes, out, |b: [u8; 4]| T::from_f32(f32::from_le_bytes(b))),
         Encoding::F64 => float(bytes, out, |b: [u8; 8]| T::from_f64(f64::from_le_bytes(b))),

@@ -60,8 +60,8 @@ impl Resampler {
             // An even count of periods of the ratio puts the filter's centre on a frame of both rates.
             let periods = LEAST_BLOCK.div_ceil(2 * least) * 2;
             let block = (from / common * periods) as usize;
-            let engine = FftFixedInOut::new(from as usize, to as usize, block, channels)
-                .expect("rates and channels are at least 1");
+            let engine =
+                FftFixedInOut::new(from as usize, to as usize, block, channels).expect("rates and channels are at least 1");
             new.input = vec![vec![0.0; engine.input_frames_max()]; channels];
             new.output = vec![vec![0.0; engine.output_frames_max()]; channels];
             new.skip = engine.output_delay();
@@ -112,9 +112,8 @@ impl Resampler {
     /// Converts the block that is in `input`; gives no more than `total` frames altogether.
     fn run(&mut self, total: u64, out: &mut Vec<f64>) {
         let engine = self.engine.as_mut().expect("only called while converting");
-        let (_, frames) = engine
-            .process_into_buffer(&self.input, &mut self.output, None)
-            .expect("buffers have the engine's own sizes");
+        let (_, frames) =
+            engine.process_into_buffer(&self.input, &mut self.output, None).expect("buffers have the engine's own sizes");
         self.filled = 0;
         let from = self.skip.min(frames);
         self.skip -= from;
@@ -148,14 +147,7 @@ impl RateReader {
         let spec = reader.spec();
         let resampler = Resampler::new(spec.rate, rate, spec.channels);
         let raw = vec![0.0; 4096 * spec.channels];
-        RateReader {
-            reader,
-            resampler,
-            raw,
-            converted: Vec::new(),
-            ready: VecDeque::new(),
-            done: false,
-        }
+        RateReader { reader, resampler, raw, converted: Vec::new(), ready: VecDeque::new(), done: false }
     }
 
     /// The file behind it, with its own rate.
@@ -170,11 +162,7 @@ impl RateReader {
 
     /// Frames that will be given in all.
     pub fn frames(&self) -> u64 {
-        output_frames(
-            self.reader.spec().frames,
-            self.resampler.from,
-            self.resampler.to,
-        )
+        output_frames(self.reader.spec().frames, self.resampler.from, self.resampler.to)
     }
 
     /// As [`Reader::read_f64`], at the new rate.
@@ -191,8 +179,7 @@ impl RateReader {
             let frames = self.reader.read_f64(&mut self.raw)?;
             self.converted.clear();
             if frames > 0 {
-                self.resampler
-                    .process(&self.raw[..frames * channels], &mut self.converted);
+                self.resampler.process(&self.raw[..frames * channels], &mut self.converted);
             } else {
                 self.resampler.finish(&mut self.converted);
                 self.done = true;
@@ -234,11 +221,7 @@ mod tests {
             let (amplitude, rest) = fit(middle(&out), 44_100, hz);
             let ratio = db(rest * 2f64.sqrt() / amplitude);
             assert!(ratio < -140.0, "THD+N {ratio:.1} dB at {hz} Hz");
-            assert!(
-                db(amplitude).abs() < 0.001,
-                "{hz} Hz at {:.5} dB",
-                db(amplitude)
-            );
+            assert!(db(amplitude).abs() < 0.001, "{hz} Hz at {:.5} dB", db(amplitude));
         }
     }
 
@@ -248,9 +231,7 @@ mod tests {
         assert!(db(fit(middle(&out), 44_100, 20_000.0).0).abs() < 0.01);
         for hz in [22_500.0, 23_000.0, 23_900.0] {
             let out = converted(&tone(48_000, hz, 0.0, 0.0, 96_000), 48_000, 44_100, 1);
-            let peak = middle(&out)
-                .iter()
-                .fold(0.0f64, |peak, x| peak.max(x.abs()));
+            let peak = middle(&out).iter().fold(0.0f64, |peak, x| peak.max(x.abs()));
             assert!(db(peak) < -120.0, "{hz} Hz left {:.1} dB", db(peak));
         }
     }
@@ -270,17 +251,9 @@ mod tests {
             let out = converted(&tone(from, 997.0, 0.0, 30.0, frames), from, to, 1);
             assert_eq!(out.len(), to as usize, "{from} to {to}");
             let wanted = tone(to, 997.0, 0.0, 30.0, to as usize);
-            let worst = middle(&out)
-                .iter()
-                .zip(middle(&wanted))
-                .fold(0.0f64, |worst, (got, wanted)| {
-                    worst.max((got - wanted).abs())
-                });
-            assert!(
-                db(worst) < -140.0,
-                "{from} to {to}: off by {:.1} dB",
-                db(worst)
-            );
+            let worst =
+                middle(&out).iter().zip(middle(&wanted)).fold(0.0f64, |worst, (got, wanted)| worst.max((got - wanted).abs()));
+            assert!(db(worst) < -140.0, "{from} to {to}: off by {:.1} dB", db(worst));
         }
     }
 
@@ -289,9 +262,7 @@ mod tests {
         let mut click = vec![0.0; 9_600];
         click[4_800] = 1.0;
         let out = converted(&click, 48_000, 44_100, 1);
-        let at = (0..out.len())
-            .max_by(|&a, &b| out[a].abs().total_cmp(&out[b].abs()))
-            .unwrap();
+        let at = (0..out.len()).max_by(|&a, &b| out[a].abs().total_cmp(&out[b].abs())).unwrap();
         assert_eq!(at, 4_410);
         // Symmetric about it: no fraction of a frame is lost either.
         assert!((interpolate(&out, 4_409.5) - interpolate(&out, 4_410.5)).abs() < 1e-9);
@@ -300,11 +271,7 @@ mod tests {
     #[test]
     fn channels_stay_apart_and_blocks_do_not_matter() {
         let (left, right) = (noise(1, 20_000), noise(2, 20_000));
-        let both: Vec<f64> = left
-            .iter()
-            .zip(&right)
-            .flat_map(|(&l, &r)| [l, r])
-            .collect();
+        let both: Vec<f64> = left.iter().zip(&right).flat_map(|(&l, &r)| [l, r]).collect();
         let out = converted(&both, 44_100, 48_000, 2);
         let alone = converted(&left, 44_100, 48_000, 1);
         assert!(out.iter().step_by(2).eq(&alone));
@@ -322,27 +289,15 @@ mod tests {
         assert_eq!(output_frames(u64::MAX / 4, 44_100, 44_100), u64::MAX / 4);
         for frames in [0, 1, 2, 100, 2_047] {
             let there = converted(&noise(5, frames), 44_100, 48_000, 1);
-            assert_eq!(
-                there.len() as u64,
-                output_frames(frames as u64, 44_100, 48_000)
-            );
-            assert_eq!(
-                converted(&there, 48_000, 44_100, 1).len(),
-                frames,
-                "there and back"
-            );
+            assert_eq!(there.len() as u64, output_frames(frames as u64, 44_100, 48_000));
+            assert_eq!(converted(&there, 48_000, 44_100, 1).len(), frames, "there and back");
         }
     }
 
     #[test]
     fn a_file_can_be_read_at_the_engines_rate() {
         let scratch = Scratch::new();
-        let path = scratch.write(
-            "a.wav",
-            44_100,
-            2,
-            &spread(&tone(44_100, 997.0, -6.0, 0.0, 44_100), 2),
-        );
+        let path = scratch.write("a.wav", 44_100, 2, &spread(&tone(44_100, 997.0, -6.0, 0.0, 44_100), 2));
         let mut reader = RateReader::new(Reader::open(&path).unwrap(), 48_000);
         assert!(reader.converts());
         assert_eq!(reader.frames(), 48_000);

@@ -8,17 +8,12 @@ use super::{Bits, Format, Shape, Writer};
 /// `frames` of a sine of `hz` with peak `level_db` dBFS, starting at `degrees`.
 pub fn tone(rate: u32, hz: f64, level_db: f64, degrees: f64, frames: usize) -> Vec<f64> {
     let (amplitude, phase) = (10f64.powf(level_db / 20.0), degrees.to_radians());
-    (0..frames)
-        .map(|n| amplitude * (TAU * hz * n as f64 / f64::from(rate) + phase).sin())
-        .collect()
+    (0..frames).map(|n| amplitude * (TAU * hz * n as f64 / f64::from(rate) + phase).sin()).collect()
 }
 
 /// One signal on each of `channels`.
 pub fn spread(signal: &[f64], channels: usize) -> Vec<f64> {
-    signal
-        .iter()
-        .flat_map(|&sample| std::iter::repeat_n(sample, channels))
-        .collect()
+    signal.iter().flat_map(|&sample| std::iter::repeat_n(sample, channels)).collect()
 }
 
 /// Amplitude (peak) of the best-fitting sine at exactly `hz`, and the rms of what is left.
@@ -97,10 +92,7 @@ impl Scratch {
     /// Writes interleaved samples as 64 bit float.
     pub fn write(&self, name: &str, rate: u32, channels: usize, samples: &[f64]) -> PathBuf {
         let path = self.path(name);
-        let format = Format {
-            dither: Shape::Off,
-            ..Format::new(rate, channels, Bits::Float64)
-        };
+        let format = Format { dither: Shape::Off, ..Format::new(rate, channels, Bits::Float64) };
         let mut writer = Writer::create(&path, &format).expect("creates");
         writer.write_f64(samples).expect("writes");
         writer.finish().expect("finishes");

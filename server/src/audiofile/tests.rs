@@ -65,10 +65,7 @@ fn riff(chunks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn plain(tag: u16, bits: u16, data: &[u8]) -> Vec<u8> {
-    riff(&[
-        chunk(b"fmt ", &fmt_body(tag, 1, 48_000, bits / 8, bits)),
-        chunk(b"data", data),
-    ])
+    riff(&[chunk(b"fmt ", &fmt_body(tag, 1, 48_000, bits / 8, bits)), chunk(b"data", data)])
 }
 
 #[test]
@@ -77,32 +74,16 @@ fn every_format_comes_back_as_it_went() {
     for bits in ALL_BITS {
         for channels in [1, 2, 3, 6, 64] {
             let path = scratch.path("a.wav");
-            let samples: Vec<f64> = noise(channels as u64, 4_801 * channels)
-                .iter()
-                .map(|x| 0.99 * x)
-                .collect();
-            let format = Format {
-                dither: Shape::Off,
-                ..Format::new(44_100, channels, bits)
-            };
+            let samples: Vec<f64> = noise(channels as u64, 4_801 * channels).iter().map(|x| 0.99 * x).collect();
+            let format = Format { dither: Shape::Off, ..Format::new(44_100, channels, bits) };
             let mut writer = Writer::create(&path, &format).unwrap();
             for block in samples.chunks(777) {
                 writer.write_f64(block).unwrap();
             }
-            assert_eq!(
-                writer.finish().unwrap(),
-                Written {
-                    frames: 4_801,
-                    clipped: 0,
-                    non_finite: 0
-                }
-            );
+            assert_eq!(writer.finish().unwrap(), Written { frames: 4_801, clipped: 0, non_finite: 0 });
             let (reader, back) = all_of(&path);
             let spec = reader.spec();
-            assert_eq!(
-                (spec.rate, spec.channels, spec.frames),
-                (44_100, channels, 4_801)
-            );
+            assert_eq!((spec.rate, spec.channels, spec.frames), (44_100, channels, 4_801));
             assert_eq!((spec.encoding, spec.mask), (bits.encoding(), None));
             let step = match bits {
                 Bits::Int16 => 0.5001 / 32_768.0,
@@ -110,18 +91,9 @@ fn every_format_comes_back_as_it_went() {
                 Bits::Float32 => 6e-8,
                 Bits::Float64 => 0.0,
             };
-            assert!(
-                back.iter()
-                    .zip(&samples)
-                    .all(|(a, b)| (a - b).abs() <= step),
-                "{bits:?}"
-            );
+            assert!(back.iter().zip(&samples).all(|(a, b)| (a - b).abs() <= step), "{bits:?}");
             assert_eq!((back.len(), reader.missing_frames()), (samples.len(), 0));
-            assert_eq!(
-                fs::metadata(&path).unwrap().len() % 2,
-                0,
-                "chunks are padded"
-            );
+            assert_eq!(fs::metadata(&path).unwrap().len() % 2, 0, "chunks are padded");
         }
     }
 }
@@ -130,10 +102,7 @@ fn every_format_comes_back_as_it_went() {
 fn speaker_positions_are_kept() {
     let scratch = Scratch::new();
     let path = scratch.path("surround.wav");
-    let format = Format {
-        mask: Some(0x60F),
-        ..Format::new(48_000, 6, Bits::Int24)
-    };
+    let format = Format { mask: Some(0x60F), ..Format::new(48_000, 6, Bits::Int24) };
     Writer::create(&path, &format).unwrap().finish().unwrap();
     let (reader, samples) = all_of(&path);
     assert_eq!((reader.spec().mask, samples.len()), (Some(0x60F), 0));
@@ -145,10 +114,7 @@ fn float_keeps_what_is_over_full_scale_and_integers_count_it() {
     let loud = [0.0, 1.0, 1.5, -2.0, -1.0, f64::NAN, f64::INFINITY];
     for bits in ALL_BITS {
         let path = scratch.path("a.wav");
-        let format = Format {
-            dither: Shape::Off,
-            ..Format::new(48_000, 1, bits)
-        };
+        let format = Format { dither: Shape::Off, ..Format::new(48_000, 1, bits) };
         let mut writer = Writer::create(&path, &format).unwrap();
         writer.write_f64(&loud).unwrap();
         let written = writer.finish().unwrap();
@@ -170,14 +136,7 @@ fn the_same_samples_make_the_same_bytes() {
     let samples = noise(9, 10_000);
     let bytes = |name: &str, seed| {
         let path = scratch.path(name);
-        let mut writer = Writer::create(
-            &path,
-            &Format {
-                seed,
-                ..Format::new(48_000, 2, Bits::Int16)
-            },
-        )
-        .unwrap();
+        let mut writer = Writer::create(&path, &Format { seed, ..Format::new(48_000, 2, Bits::Int16) }).unwrap();
         writer.write_f64(&samples).unwrap();
         writer.finish().unwrap();
         fs::read(path).unwrap()
@@ -200,17 +159,10 @@ fn a_writer_that_is_killed_leaves_whole_frames_behind_a_right_header() {
         let (reader, samples) = all_of(&path);
         assert_eq!(reader.missing_frames(), 0);
         let held = 3 * 200_000 - samples.len();
-        assert!(
-            held * bits.encoding().bytes() <= 256 * 1024 + 24,
-            "{held} samples are missing"
-        );
+        assert!(held * bits.encoding().bytes() <= 256 * 1024 + 24, "{held} samples are missing");
         assert!(samples.iter().all(|x| (x - 0.5).abs() < 1e-3));
         drop(writer);
-        assert_eq!(
-            all_of(&path).1.len(),
-            3 * 200_001,
-            "dropping completes the file"
-        );
+        assert_eq!(all_of(&path).1.len(), 3 * 200_001, "dropping completes the file");
     }
 }
 
@@ -229,11 +181,7 @@ fn a_recorder_that_never_closed_its_header_is_read_to_the_end() {
 
 #[test]
 fn a_truly_empty_file_is_empty_even_with_a_chunk_behind_it() {
-    let bytes = riff(&[
-        chunk(b"fmt ", &fmt_body(1, 1, 48_000, 2, 16)),
-        chunk(b"data", b""),
-        chunk(b"LIST", b"INFO"),
-    ]);
+    let bytes = riff(&[chunk(b"fmt ", &fmt_body(1, 1, 48_000, 2, 16)), chunk(b"data", b""), chunk(b"LIST", b"INFO")]);
     let mut reader = reader_of(bytes).unwrap();
     assert_eq!(reader.spec().frames, 0);
     assert!(drain(&mut reader).is_empty());
@@ -246,10 +194,7 @@ fn a_cut_file_is_read_as_far_as_it_goes_and_says_so() {
     let mut reader = reader_of(bytes.clone()).unwrap();
     assert_eq!((reader.spec().frames, reader.missing_frames()), (250, 750));
     assert_eq!(drain(&mut reader).len(), 250);
-    assert_eq!(
-        reader.remarks(),
-        ["test.wav: cut short: 250 of 1000 frames are there, 750 are missing"]
-    );
+    assert_eq!(reader.remarks(), ["test.wav: cut short: 250 of 1000 frames are there, 750 are missing"]);
     // Through a pipe the end is only known when it comes.
     let mut pipe = Reader::from_source("-", Box::new(Cursor::new(bytes)), None).unwrap();
     assert_eq!((pipe.spec().frames, pipe.missing_frames()), (1_000, 0));
@@ -264,10 +209,7 @@ fn nan_and_infinity_read_as_zero_and_are_counted() {
     let mut reader = reader_of(plain(3, 32, &bytes)).unwrap();
     assert_eq!(drain(&mut reader), [0.25, 0.0, 0.0, 0.0, -0.25]);
     assert_eq!(reader.non_finite(), 3);
-    assert_eq!(
-        reader.remarks(),
-        ["test.wav: 3 samples were NaN or infinite and read as 0"]
-    );
+    assert_eq!(reader.remarks(), ["test.wav: 3 samples were NaN or infinite and read as 0"]);
 
     let doubles = [f64::NAN, 0.5, 1e300];
     let bytes: Vec<u8> = doubles.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -286,33 +228,17 @@ fn integers_of_every_width_have_the_same_full_scale() {
         (32, &[0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x40]),
     ];
     for (bits, data) in cases {
-        assert_eq!(
-            drain(&mut reader_of(plain(1, bits, data)).unwrap()),
-            [-1.0, 0.0, 0.5],
-            "{bits} bit"
-        );
+        assert_eq!(drain(&mut reader_of(plain(1, bits, data)).unwrap()), [-1.0, 0.0, 0.5], "{bits} bit");
         let mut single = [0f32; 3];
-        reader_of(plain(1, bits, data))
-            .unwrap()
-            .read(&mut single)
-            .unwrap();
+        reader_of(plain(1, bits, data)).unwrap().read(&mut single).unwrap();
         assert_eq!(single, [-1.0, 0.0, 0.5], "{bits} bit");
     }
     // 20 bits at the top of three bytes, 24 at the top of four.
     let wide = |frame_bytes, bits, data: &[u8]| {
-        riff(&[
-            chunk(b"fmt ", &fmt_body(1, 1, 48_000, frame_bytes, bits)),
-            chunk(b"data", data),
-        ])
+        riff(&[chunk(b"fmt ", &fmt_body(1, 1, 48_000, frame_bytes, bits)), chunk(b"data", data)])
     };
-    assert_eq!(
-        drain(&mut reader_of(wide(3, 20, &[0, 0, 0x40])).unwrap()),
-        [0.5]
-    );
-    assert_eq!(
-        drain(&mut reader_of(wide(4, 24, &[0, 0, 0, 0x40])).unwrap()),
-        [0.5]
-    );
+    assert_eq!(drain(&mut reader_of(wide(3, 20, &[0, 0, 0x40])).unwrap()), [0.5]);
+    assert_eq!(drain(&mut reader_of(wide(4, 24, &[0, 0, 0, 0x40])).unwrap()), [0.5]);
 }
 
 #[test]
@@ -335,11 +261,7 @@ fn long_files_carry_their_size_in_ds64() {
         let at = bytes.windows(4).position(|w| w == b"data").unwrap() + 4;
         bytes[at..at + 4].copy_from_slice(&[0xFF; 4]);
         let mut reader = reader_of(bytes).unwrap();
-        assert_eq!(
-            reader.spec().frames,
-            10,
-            "what follows the samples is not sound"
-        );
+        assert_eq!(reader.spec().frames, 10, "what follows the samples is not sound");
         assert_eq!(drain(&mut reader), [0.5; 10]);
     }
 }
@@ -365,31 +287,17 @@ fn what_is_not_wav_is_named_with_a_way_out() {
         (plain(6, 8, &[]), "A-law"),
         (plain(2, 8, &[]), "ADPCM"),
         (riff(&[chunk(b"data", &[0; 4])]), "before their format"),
-        (
-            riff(&[chunk(b"fmt ", &fmt_body(1, 0, 48_000, 2, 16))]),
-            "0 channels",
-        ),
+        (riff(&[chunk(b"fmt ", &fmt_body(1, 0, 48_000, 2, 16))]), "0 channels"),
         (riff(&[chunk(b"fmt ", &fmt_body(1, 1, 0, 2, 16))]), "0 Hz"),
-        (
-            riff(&[chunk(b"fmt ", &fmt_body(1, 2, 48_000, 3, 16))]),
-            "do not fit",
-        ),
+        (riff(&[chunk(b"fmt ", &fmt_body(1, 2, 48_000, 3, 16))]), "do not fit"),
         (riff(&[chunk(b"fmt ", &[0; 9])]), "9 bytes"),
     ] {
         assert!(told(&bytes).to_string().contains(word), "{}", told(&bytes));
     }
     let missing = Reader::open("/nowhere/at/all.wav").unwrap_err();
-    assert!(
-        missing.is_input() && missing.to_string().contains("check the path"),
-        "{missing}"
-    );
-    let nowhere = Writer::create("/nowhere/at/all.wav", &Format::new(48_000, 1, Bits::Int16))
-        .err()
-        .unwrap();
-    assert!(
-        nowhere.to_string().contains("make its directory first"),
-        "{nowhere}"
-    );
+    assert!(missing.is_input() && missing.to_string().contains("check the path"), "{missing}");
+    let nowhere = Writer::create("/nowhere/at/all.wav", &Format::new(48_000, 1, Bits::Int16)).err().unwrap();
+    assert!(nowhere.to_string().contains("make its directory first"), "{nowhere}");
 }
 
 #[test]
@@ -397,9 +305,7 @@ fn beyond_4_gib_the_header_becomes_rf64() {
     let scratch = Scratch::new();
     let path = scratch.path("long.wav");
     let mut writer = Writer::create(&path, &Format::new(48_000, 2, Bits::Float64)).unwrap();
-    writer
-        .write_f64(&spread(&tone(48_000, 100.0, 0.0, 0.0, 100), 2))
-        .unwrap();
+    writer.write_f64(&spread(&tone(48_000, 100.0, 0.0, 0.0, 100), 2)).unwrap();
     writer.pretend_longer(1 << 33);
     writer.finish().unwrap();
     // A hole in the file stands for the eight gigabytes between.

@@ -31,14 +31,7 @@ pub struct Format {
 impl Format {
     /// A format without speaker positions, with triangular dither and seed 0.
     pub fn new(rate: u32, channels: usize, bits: Bits) -> Self {
-        Format {
-            rate,
-            channels,
-            bits,
-            mask: None,
-            dither: Shape::Tpdf,
-            seed: 0,
-        }
+        Format { rate, channels, bits, mask: None, dither: Shape::Tpdf, seed: 0 }
     }
 }
 
@@ -105,9 +98,7 @@ impl Writer {
         file.write_all(&header).map_err(create)?;
         let quantisers = match format.bits.word() {
             Some(word) => (0..format.channels)
-                .map(|channel| {
-                    Quantiser::new(word, format.dither, format.rate, format.seed, channel)
-                })
+                .map(|channel| Quantiser::new(word, format.dither, format.rate, format.seed, channel))
                 .collect(),
             None => Vec::new(),
         };
@@ -152,9 +143,7 @@ impl Writer {
                 0.0
             };
             match self.encoding {
-                Encoding::F32 => self
-                    .buffer
-                    .extend_from_slice(&(sample as f32).to_le_bytes()),
+                Encoding::F32 => self.buffer.extend_from_slice(&(sample as f32).to_le_bytes()),
                 Encoding::F64 => self.buffer.extend_from_slice(&sample.to_le_bytes()),
                 Encoding::I24 => {
                     let bytes = self.quantisers[self.at].quantise(sample).to_le_bytes();
@@ -190,8 +179,7 @@ impl Writer {
     /// # Errors
     /// As [`Writer::write_f64`].
     pub fn flush(&mut self) -> Result<(), FileError> {
-        self.try_flush()
-            .map_err(|error| FileError::io(&self.path, "write", error))
+        self.try_flush().map_err(|error| FileError::io(&self.path, "write", error))
     }
 
     fn try_flush(&mut self) -> io::Result<()> {
@@ -214,9 +202,7 @@ impl Writer {
     #[cfg(test)]
     pub(super) fn pretend_longer(&mut self, bytes: u64) {
         self.data_bytes += bytes;
-        self.file
-            .seek(SeekFrom::Start(self.layout.data + self.data_bytes))
-            .expect("seeks");
+        self.file.seek(SeekFrom::Start(self.layout.data + self.data_bytes)).expect("seeks");
     }
 
     fn close(&mut self) -> Result<(), FileError> {
@@ -229,9 +215,7 @@ impl Writer {
         self.flush()?;
         // Chunks are padded to an even length; the pad is not counted in the chunk's own size.
         if self.data_bytes % 2 == 1 {
-            self.file
-                .write_all(&[0])
-                .map_err(|error| FileError::io(&self.path, "write", error))?;
+            self.file.write_all(&[0]).map_err(|error| FileError::io(&self.path, "write", error))?;
         }
         Ok(())
     }
@@ -241,11 +225,7 @@ impl Writer {
         if !self.seekable {
             return Ok(());
         }
-        let Layout {
-            fact,
-            data,
-            frame_bytes,
-        } = self.layout;
+        let Layout { fact, data, frame_bytes } = self.layout;
         // Whole frames only: a reader must not meet a torn one after a kill.
         let data_bytes = self.data_bytes / frame_bytes * frame_bytes;
         let frames = data_bytes / frame_bytes;
@@ -255,10 +235,7 @@ impl Writer {
             self.file.write_all(bytes)
         };
         if let Some(fact) = fact {
-            put(
-                fact,
-                &u32::try_from(frames).unwrap_or(u32::MAX).to_le_bytes(),
-            )?;
+            put(fact, &u32::try_from(frames).unwrap_or(u32::MAX).to_le_bytes())?;
         }
         if riff_bytes < u64::from(u32::MAX) {
             put(data - 4, &(data_bytes as u32).to_le_bytes())?;
@@ -340,10 +317,6 @@ fn header(format: &Format, seekable: bool) -> (Vec<u8>, Layout) {
         let riff_bytes = out.len() as u32 - 8;
         out[4..8].copy_from_slice(&riff_bytes.to_le_bytes());
     }
-    let layout = Layout {
-        fact,
-        data: out.len() as u64,
-        frame_bytes: frame_bytes as u64,
-    };
+    let layout = Layout { fact, data: out.len() as u64, frame_bytes: frame_bytes as u64 };
     (out, layout)
 }

@@ -12,8 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use super::ports::Plan;
 use super::realtime::{advice, monotonic_nanos, set_realtime, sleep_until};
 use super::{
-    Backend, BackendEvent, Callback, Config, Format, Io, MAX_PERIOD, PortSpec, PortStatus, Rack,
-    Status, Timing, Xrun, XrunCause,
+    Backend, BackendEvent, Callback, Config, Format, Io, MAX_PERIOD, PortSpec, PortStatus, Rack, Status, Timing, Xrun, XrunCause,
 };
 
 /// Below JACK's usual 70 to 80, above everything that is not audio.
@@ -49,23 +48,17 @@ impl InternalClock {
         let stop = Arc::new(AtomicBool::new(false));
         let (rack, racks) = bounded::<Box<Rack>>(1);
         let stopped = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name("headroom-audio".into())
-            .spawn(move || {
-                let mut rack = racks.recv().ok()?;
-                if let Role::Backend(_) = role
-                    && let Err(error) = set_realtime(PRIORITY)
-                {
-                    tracing::warn!("{}", advice("real-time priority", error));
-                }
-                run(&mut rack, format, &role, &stopped);
-                Some(rack)
-            })?;
-        Ok(InternalClock {
-            stop,
-            rack: Some(rack),
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name("headroom-audio".into()).spawn(move || {
+            let mut rack = racks.recv().ok()?;
+            if let Role::Backend(_) = role
+                && let Err(error) = set_realtime(PRIORITY)
+            {
+                tracing::warn!("{}", advice("real-time priority", error));
+            }
+            run(&mut rack, format, &role, &stopped);
+            Some(rack)
+        })?;
+        Ok(InternalClock { stop, rack: Some(rack), thread: Some(thread) })
     }
 
     /// Hand over the rack; it runs until [`InternalClock::stop`].
@@ -98,11 +91,7 @@ fn run(rack: &mut Rack, format: Format, role: &Role, stop: &AtomicBool) {
         {
             rack.timing.count_xrun();
             let took = now - woken;
-            let cause = if took >= periods.nanos() {
-                XrunCause::Processing
-            } else {
-                XrunCause::Wakeup
-            };
+            let cause = if took >= periods.nanos() { XrunCause::Processing } else { XrunCause::Wakeup };
             let _ = events.send(BackendEvent::Xrun(Xrun { nanos: now, cause }));
         }
     }
@@ -119,13 +108,7 @@ struct Periods {
 
 impl Periods {
     fn new(origin: u64, rate: u32, frames: usize) -> Self {
-        Periods {
-            origin,
-            rate: u64::from(rate.max(1)),
-            frames: frames as u64,
-            count: 0,
-            behind: false,
-        }
+        Periods { origin, rate: u64::from(rate.max(1)), frames: frames as u64, count: 0, behind: false }
     }
 
     fn after(&self, count: u64) -> u64 {
@@ -165,10 +148,7 @@ pub(crate) struct Void {
 
 impl Void {
     pub(crate) fn new(frames: usize) -> Self {
-        Void {
-            silence: vec![0.0; frames].into(),
-            scratch: vec![0.0; frames].into(),
-        }
+        Void { silence: vec![0.0; frames].into(), scratch: vec![0.0; frames].into() }
     }
 }
 
@@ -220,9 +200,7 @@ impl Backend for InternalBackend {
                 *lock(&self.clock) = Some(clock);
             }
             Err(error) => {
-                let _ = self
-                    .sender
-                    .send(BackendEvent::Shutdown(format!("no audio thread: {error}")));
+                let _ = self.sender.send(BackendEvent::Shutdown(format!("no audio thread: {error}")));
             }
         }
     }
@@ -241,11 +219,7 @@ impl Backend for InternalBackend {
 
     fn status(&self) -> Status {
         let plan = lock(&self.plan);
-        let unwired = |s: &PortSpec| PortStatus {
-            name: s.name.clone(),
-            connected: vec![],
-            missing: vec![],
-        };
+        let unwired = |s: &PortSpec| PortStatus { name: s.name.clone(), connected: vec![], missing: vec![] };
         Status {
             backend: "internal",
             client: String::new(),
@@ -300,15 +274,8 @@ mod tests {
     #[test]
     fn the_engine_comes_back_from_one_clock_and_goes_on_in_the_next() {
         let periods = Arc::new(AtomicU64::new(0));
-        let mut engine: Box<dyn Callback> = Box::new(Counter {
-            periods: periods.clone(),
-            frame: 0,
-            nanos: 0,
-        });
-        let format = Format {
-            rate: 48_000,
-            period: 64,
-        };
+        let mut engine: Box<dyn Callback> = Box::new(Counter { periods: periods.clone(), frame: 0, nanos: 0 });
+        let format = Format { rate: 48_000, period: 64 };
         let mut rack = Box::new(Rack::new(engine, Arc::default()));
         for round in 1..=2 {
             let clock = InternalClock::start(format, Role::StandIn).expect("a thread");

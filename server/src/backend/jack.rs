@@ -16,9 +16,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::internal::lock;
 use super::ports::Plan;
-use super::{
-    Backend, BackendEvent, Callback, Config, Error, Format, PortSpec, Rack, Status, Timing,
-};
+use super::{Backend, BackendEvent, Callback, Config, Error, Format, PortSpec, Rack, Status, Timing};
 use supervisor::{Message, Supervisor};
 
 mod connect;
@@ -83,15 +81,9 @@ impl JackBackend {
         };
         let (attempted, attempts) = bounded(1);
         let supervisor = Supervisor::new(common.clone(), messages, event_sender, attempted);
-        let thread = std::thread::Builder::new()
-            .name("headroom-jack".into())
-            .spawn(move || supervisor.run())?;
+        let thread = std::thread::Builder::new().name("headroom-jack".into()).spawn(move || supervisor.run())?;
         let _ = attempts.recv_timeout(FIRST_ATTEMPT);
-        Ok(JackBackend {
-            common,
-            events,
-            thread: Some(thread),
-        })
+        Ok(JackBackend { common, events, thread: Some(thread) })
     }
 
     fn tell(&self, message: Message) {
@@ -106,10 +98,7 @@ impl Backend for JackBackend {
     }
 
     fn run(&self, callback: Box<dyn Callback>) {
-        self.tell(Message::Run(Box::new(Rack::new(
-            callback,
-            self.common.timing.clone(),
-        ))));
+        self.tell(Message::Run(Box::new(Rack::new(callback, self.common.timing.clone()))));
     }
 
     fn events(&self) -> &Receiver<BackendEvent> {

@@ -33,11 +33,7 @@ impl PortSpec {
     }
 
     fn new(name: impl Into<String>, connect: &[&str], direction: Direction) -> Self {
-        PortSpec {
-            name: name.into(),
-            connect: connect.iter().map(|s| s.to_string()).collect(),
-            direction,
-        }
+        PortSpec { name: name.into(), connect: connect.iter().map(|s| s.to_string()).collect(), direction }
     }
 }
 
@@ -56,12 +52,7 @@ struct Planned {
 
 impl Plan {
     pub(crate) fn new(ports: Vec<PortSpec>) -> Self {
-        Plan {
-            slots: ports
-                .into_iter()
-                .map(|spec| Some(Planned { spec, listed: true }))
-                .collect(),
-        }
+        Plan { slots: ports.into_iter().map(|spec| Some(Planned { spec, listed: true })).collect() }
     }
 
     /// Take a new list; the index of each of its ports, in its order.
@@ -73,15 +64,9 @@ impl Plan {
     }
 
     fn place(&mut self, spec: PortSpec) -> usize {
-        let same = |s: &Option<Planned>| {
-            s.as_ref()
-                .is_some_and(|p| p.spec.name == spec.name && p.spec.direction == spec.direction)
-        };
-        let index = self
-            .slots
-            .iter()
-            .position(same)
-            .or_else(|| self.slots.iter().position(Option::is_none));
+        let same =
+            |s: &Option<Planned>| s.as_ref().is_some_and(|p| p.spec.name == spec.name && p.spec.direction == spec.direction);
+        let index = self.slots.iter().position(same).or_else(|| self.slots.iter().position(Option::is_none));
         let index = index.unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
@@ -111,9 +96,7 @@ impl Plan {
     /// Index and port, inputs first: the order in which they are registered.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (usize, &PortSpec)> {
         let all = || (0..self.len()).filter_map(|i| self.get(i).map(|s| (i, s)));
-        all()
-            .filter(|(_, s)| s.direction == Direction::In)
-            .chain(all().filter(|(_, s)| s.direction == Direction::Out))
+        all().filter(|(_, s)| s.direction == Direction::In).chain(all().filter(|(_, s)| s.direction == Direction::Out))
     }
 }
 
@@ -126,12 +109,7 @@ pub(crate) struct Candidate {
 
 /// The candidates that a pattern of the rig means, in the server's order. `ours` is our client's name: a glob
 /// never connects the console to itself, though a full name may.
-pub(crate) fn resolve<'a>(
-    pattern: &str,
-    direction: Direction,
-    candidates: &'a [Candidate],
-    ours: &str,
-) -> Vec<&'a str> {
+pub(crate) fn resolve<'a>(pattern: &str, direction: Direction, candidates: &'a [Candidate], ours: &str) -> Vec<&'a str> {
     if let Some(exact) = candidates.iter().find(|c| c.name == pattern) {
         return vec![&exact.name];
     }
@@ -140,16 +118,8 @@ pub(crate) fn resolve<'a>(
         Direction::Out => "playback:",
     };
     let physical = candidates.iter().filter(|c| c.physical);
-    if let Some(number) = pattern
-        .strip_prefix(prefix)
-        .and_then(|n| n.parse::<usize>().ok())
-    {
-        return number
-            .checked_sub(1)
-            .and_then(|n| physical.clone().nth(n))
-            .map(|c| c.name.as_str())
-            .into_iter()
-            .collect();
+    if let Some(number) = pattern.strip_prefix(prefix).and_then(|n| n.parse::<usize>().ok()) {
+        return number.checked_sub(1).and_then(|n| physical.clone().nth(n)).map(|c| c.name.as_str()).into_iter().collect();
     }
     if !pattern.contains(['*', '?']) {
         return Vec::new();
@@ -159,12 +129,8 @@ pub(crate) fn resolve<'a>(
         .iter()
         .filter(|c| {
             numbered += usize::from(c.physical);
-            let own = c
-                .name
-                .strip_prefix(ours)
-                .is_some_and(|rest| rest.starts_with(':'));
-            !own && (glob(pattern, &c.name)
-                || c.physical && glob(pattern, &format!("{prefix}{numbered}")))
+            let own = c.name.strip_prefix(ours).is_some_and(|rest| rest.starts_with(':'));
+            !own && (glob(pattern, &c.name) || c.physical && glob(pattern, &format!("{prefix}{numbered}")))
         })
         .map(|c| c.name.as_str())
         .collect()
@@ -172,8 +138,7 @@ pub(crate) fn resolve<'a>(
 
 /// Whether `text` matches `pattern`, where `*` stands for any run of characters and `?` for any one.
 fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     // Where to go back to: the last star, and the first character that it has not swallowed yet.
     let mut star: Option<(usize, usize)> = None;
@@ -212,18 +177,12 @@ mod tests {
             ("headroom:out-main-l", false),
             ("usb:mic", true),
         ]
-        .map(|(name, physical)| Candidate {
-            name: name.into(),
-            physical,
-        })
+        .map(|(name, physical)| Candidate { name: name.into(), physical })
         .to_vec()
     }
 
     fn inputs(pattern: &str) -> Vec<String> {
-        resolve(pattern, Direction::In, &server(), "headroom")
-            .into_iter()
-            .map(String::from)
-            .collect()
+        resolve(pattern, Direction::In, &server(), "headroom").into_iter().map(String::from).collect()
     }
 
     #[test]
@@ -245,10 +204,7 @@ mod tests {
     #[test]
     fn a_glob_means_all_that_match_but_never_ourselves() {
         assert_eq!(inputs("system:*"), ["system:capture_1", "system:capture_2"]);
-        assert_eq!(
-            inputs("capture:*"),
-            ["system:capture_1", "system:capture_2", "usb:mic"]
-        );
+        assert_eq!(inputs("capture:*"), ["system:capture_1", "system:capture_2", "usb:mic"]);
         assert_eq!(inputs("*:out*"), ["synth:out_l"]);
         assert_eq!(inputs("capture:?").len(), 3);
     }
@@ -263,19 +219,9 @@ mod tests {
 
     #[test]
     fn a_reload_keeps_the_index_of_every_port_that_stays() {
-        let mut plan = Plan::new(vec![
-            PortSpec::input("in-kick", &[]),
-            PortSpec::output("out-main-l", &[]),
-        ]);
-        let again = plan.replace(vec![
-            PortSpec::input("in-snare", &[]),
-            PortSpec::output("out-main-l", &["playback:1"]),
-        ]);
-        assert_eq!(
-            again,
-            [2, 1],
-            "the kick's place is not free while the old schedule runs"
-        );
+        let mut plan = Plan::new(vec![PortSpec::input("in-kick", &[]), PortSpec::output("out-main-l", &[])]);
+        let again = plan.replace(vec![PortSpec::input("in-snare", &[]), PortSpec::output("out-main-l", &["playback:1"])]);
+        assert_eq!(again, [2, 1], "the kick's place is not free while the old schedule runs");
         assert_eq!(plan.get(0).map(|s| s.name.as_str()), Some("in-kick"));
         assert_eq!(plan.get(1).map(|s| s.connect.len()), Some(1));
         plan.retire();
@@ -290,11 +236,8 @@ mod tests {
 
     #[test]
     fn inputs_are_registered_first_in_file_order() {
-        let plan = Plan::new(vec![
-            PortSpec::output("out-main-l", &[]),
-            PortSpec::input("in-b", &[]),
-            PortSpec::input("in-a", &[]),
-        ]);
+        let plan =
+            Plan::new(vec![PortSpec::output("out-main-l", &[]), PortSpec::input("in-b", &[]), PortSpec::input("in-a", &[])]);
         let order: Vec<usize> = plan.in_order().map(|(i, _)| i).collect();
         assert_eq!(order, [1, 2, 0]);
     }

@@ -8,18 +8,13 @@ use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
 /// `CLOCK_MONOTONIC` in nanoseconds. Served from user space, so the audio thread may ask.
 pub fn monotonic_nanos() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |t| {
-        t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64
-    })
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |t| t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64)
 }
 
 /// Sleep until `CLOCK_MONOTONIC` reaches `nanos`. Sleeping towards a point in time, not for a span, is what
 /// keeps a clock from drifting by the length of each wake-up.
 pub(crate) fn sleep_until(nanos: u64) {
-    let until = TimeSpec::new(
-        (nanos / 1_000_000_000) as i64,
-        (nanos % 1_000_000_000) as i64,
-    );
+    let until = TimeSpec::new((nanos / 1_000_000_000) as i64, (nanos % 1_000_000_000) as i64);
     let flags = ClockNanosleepFlags::TIMER_ABSTIME;
     while clock_nanosleep(ClockId::CLOCK_MONOTONIC, flags, &until) == Err(Errno::EINTR) {}
 }
@@ -29,13 +24,9 @@ pub(crate) fn sleep_until(nanos: u64) {
 /// # Errors
 /// The system's error, `EPERM` where the user has no right to it; [`advice`] says what to do then.
 pub fn set_realtime(priority: i32) -> Result<(), Errno> {
-    let parameters = libc::sched_param {
-        sched_priority: priority,
-    };
+    let parameters = libc::sched_param { sched_priority: priority };
     // SAFETY: the thread is our own and `parameters` lives through the call.
-    match unsafe {
-        libc::pthread_setschedparam(libc::pthread_self(), libc::SCHED_FIFO, &parameters)
-    } {
+    match unsafe { libc::pthread_setschedparam(libc::pthread_self(), libc::SCHED_FIFO, &parameters) } {
         0 => Ok(()),
         code => Err(Errno::from_raw(code)),
     }
@@ -49,8 +40,7 @@ pub fn set_realtime(priority: i32) -> Result<(), Errno> {
 /// # Errors
 /// `ENOMEM` where the limit is finite, else the system's error; [`advice`] says what to do then.
 pub fn lock_memory() -> Result<(), Errno> {
-    if getrlimit(Resource::RLIMIT_MEMLOCK)?.0 != RLIM_INFINITY && !nix::unistd::geteuid().is_root()
-    {
+    if getrlimit(Resource::RLIMIT_MEMLOCK)?.0 != RLIM_INFINITY && !nix::unistd::geteuid().is_root() {
         return Err(Errno::ENOMEM);
     }
     // On fault: what is used stays, but the unused stacks of a dozen threads are not filled with pages.

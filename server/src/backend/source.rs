@@ -24,24 +24,13 @@ impl<S: Source, C: Callback> Sourced<S, C> {
     /// # Panics
     /// When there are more than [`MAX_SOURCES`] ports.
     pub fn new(source: S, inner: C, ports: &[usize]) -> Self {
-        assert!(
-            ports.len() <= MAX_SOURCES,
-            "a source plays {MAX_SOURCES} ports at most"
-        );
+        assert!(ports.len() <= MAX_SOURCES, "a source plays {MAX_SOURCES} ports at most");
         let mut places = vec![None; ports.iter().max().map_or(0, |m| m + 1)];
         for (place, &port) in ports.iter().enumerate() {
             places[port] = Some(place);
         }
-        let buffers = ports
-            .iter()
-            .map(|_| vec![0.0; MAX_PERIOD].into_boxed_slice())
-            .collect();
-        Sourced {
-            source,
-            inner,
-            places,
-            buffers,
-        }
+        let buffers = ports.iter().map(|_| vec![0.0; MAX_PERIOD].into_boxed_slice()).collect();
+        Sourced { source, inner, places, buffers }
     }
 }
 
@@ -61,12 +50,7 @@ impl<S: Source, C: Callback> Callback for Sourced<S, C> {
             count += 1;
         }
         self.source.fill(clock, &mut slices[..count]);
-        let mut io = Overlay {
-            io,
-            places: &self.places,
-            buffers: &self.buffers,
-            frames,
-        };
+        let mut io = Overlay { io, places: &self.places, buffers: &self.buffers, frames };
         self.inner.process(&mut io, frames, clock);
     }
 }

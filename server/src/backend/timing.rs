@@ -20,11 +20,7 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram {
-            counts: [const { AtomicU64::new(0) }; BUCKETS],
-            sum: AtomicU64::new(0),
-            max: AtomicU64::new(0),
-        }
+        Histogram { counts: [const { AtomicU64::new(0) }; BUCKETS], sum: AtomicU64::new(0), max: AtomicU64::new(0) }
     }
 }
 
@@ -90,11 +86,7 @@ impl Histogram {
 
     /// Buckets that hold something, as (upper edge in nanoseconds, count), ascending.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.counts
-            .iter()
-            .enumerate()
-            .map(|(b, c)| (Self::upper(b), c.load(Relaxed)))
-            .filter(|(_, n)| *n > 0)
+        self.counts.iter().enumerate().map(|(b, c)| (Self::upper(b), c.load(Relaxed))).filter(|(_, n)| *n > 0)
     }
 }
 
@@ -151,10 +143,7 @@ impl Timing {
 
     /// The longest process time and interval since this was last asked.
     pub(crate) fn take_recent(&self) -> Recent {
-        Recent {
-            process: self.recent_process.swap(0, Relaxed),
-            interval: self.recent_interval.swap(0, Relaxed),
-        }
+        Recent { process: self.recent_process.swap(0, Relaxed), interval: self.recent_interval.swap(0, Relaxed) }
     }
 }
 
@@ -167,10 +156,7 @@ pub(crate) struct Recent {
 
 impl Recent {
     pub(crate) fn max(self, other: Recent) -> Recent {
-        Recent {
-            process: self.process.max(other.process),
-            interval: self.interval.max(other.interval),
-        }
+        Recent { process: self.process.max(other.process), interval: self.interval.max(other.interval) }
     }
 
     /// What an xrun in this while was likely due to, for periods of `period` nanoseconds.
@@ -192,19 +178,12 @@ mod tests {
     #[test]
     fn every_duration_lies_below_the_edge_of_its_bucket_and_not_far() {
         for exponent in 0..60 {
-            for nanos in [
-                1u64 << exponent,
-                (1 << exponent) + (1 << exponent) / 3,
-                (2 << exponent) - 1,
-            ] {
+            for nanos in [1u64 << exponent, (1 << exponent) + (1 << exponent) / 3, (2 << exponent) - 1] {
                 let bucket = Histogram::bucket(nanos);
                 if bucket < BUCKETS - 1 {
                     let upper = Histogram::upper(bucket);
                     assert!(nanos < upper, "{nanos} in bucket up to {upper}");
-                    assert!(
-                        upper as f64 <= nanos as f64 * 1.125 + 1.0,
-                        "{nanos} in bucket up to {upper}"
-                    );
+                    assert!(upper as f64 <= nanos as f64 * 1.125 + 1.0, "{nanos} in bucket up to {upper}");
                 }
             }
         }

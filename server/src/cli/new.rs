@@ -50,3 +50,21 @@ pub fn run(args: &NewArgs) -> Result<(), Fail> {
         Err(e) => Err(Fail::running(format!("cannot write {shown}: {e}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_there_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rig.toml");
+        let args = |force| NewArgs { channels: 2, aux: 1, template: "band".into(), output: Some(path.clone()), force };
+        run(&args(false)).unwrap();
+        std::fs::write(&path, "mine").unwrap();
+        assert!(matches!(run(&args(false)), Err(Fail::Input(text)) if text.contains("--force")));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+        run(&args(true)).unwrap();
+        assert!(crate::rig::load(&path).is_ok());
+    }
+}

@@ -90,7 +90,7 @@ impl Io for Ports {
 }
 
 /// Splits `STRIP=FILE` at the first `=` after a known name.
-fn split<'a>(text: &'a str, known: impl Fn(&str) -> bool) -> Option<(&'a str, &'a str)> {
+fn split(text: &str, known: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
     text.match_indices('=').map(|(i, _)| (&text[..i], &text[i + 1..])).find(|(name, _)| known(name))
 }
 
@@ -160,7 +160,7 @@ pub fn run(args: &RenderArgs) -> Result<(), Fail> {
     let mut spec = rig.spec.clone();
     let all: Vec<usize> = outs.iter().flat_map(|o| o.0.clone()).collect();
     adapt(&mut spec, &all, args.premaster);
-    let mut desk = desk_of(&rig, spec, f64::from(rate))?;
+    let desk = desk_of(&rig, spec, f64::from(rate))?;
     let mut inputs = Vec::new();
     for argument in &args.inputs {
         inputs.push(open_input(argument, &desk, rate)?);
@@ -177,7 +177,7 @@ pub fn run(args: &RenderArgs) -> Result<(), Fail> {
     };
     let player = cues::Player::new(&desk);
     if let Some(path) = &args.cues {
-        player.check(&cue_list, &mut desk, path).map_err(Fail::Input)?;
+        player.check(&cue_list, &desk, path).map_err(Fail::Input)?;
     }
     let groups = cues::by_frame(cue_list, f64::from(rate));
     let late = outputs.iter().flat_map(|o| o.skip.iter().copied()).max().unwrap_or(0) as u64;
@@ -218,7 +218,10 @@ fn open_input(argument: &str, desk: &Desk, rate: u32) -> Result<Input, Fail> {
     let sides = spec.strips[strip].channels();
     if found.channels > 2 || found.channels > sides {
         let want = if sides == 1 { "a mono file, or a stereo strip" } else { "a mono or stereo file" };
-        return Err(Fail::input(format!("{file} has {} channels and {name} is a strip of {sides}; expected {want}", found.channels)));
+        return Err(Fail::input(format!(
+            "{file} has {} channels and {name} is a strip of {sides}; expected {want}",
+            found.channels
+        )));
     }
     if found.rate != rate {
         eprintln!("{file}: converted from {} Hz to the rig's {rate} Hz", found.rate);

@@ -174,19 +174,23 @@ fn play(mut session: Session) -> Result<(), Fail> {
         let sides: Vec<usize> = (0..session.rig.spec.strips[*strip].channels()).map(|s| from + s).collect();
         taps.extend(recorder.add(file, format.rate, &sides, first, limit, session.bits)?);
     }
-    let recording = if session.record.is_empty() { None } else { Some(recorder.start().map_err(|e| Fail::running(e.to_string()))?) };
+    let recording =
+        if session.record.is_empty() { None } else { Some(recorder.start().map_err(|e| Fail::running(e.to_string()))?) };
     let stated: HashMap<_, _> = rig::stated(&session.rig).into_iter().collect();
     let source = Source { file: session.file.clone() };
     let inputs = ports.inputs.len();
     let options = LiveOptions { taps, source, stated };
     let console = if session.demo {
         let song = Arc::new(Song::render(format.rate));
-        Console::start(desk, backend, options, |live| Box::new(Sourced::new(BandSource::new(song), live, &(0..inputs).collect::<Vec<_>>())))
+        Console::start(desk, backend, options, |live| {
+            Box::new(Sourced::new(BandSource::new(song), live, &(0..inputs).collect::<Vec<_>>()))
+        })
     } else {
         Console::start(desk, backend, options, |live| Box::new(live))
     };
     announce(&session, &console, at);
-    let revision = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
+    let revision =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
     let hub = Hub::new(console, &session.rig.settings.osc, revision, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
     let ended = mail.clone();

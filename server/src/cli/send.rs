@@ -81,18 +81,18 @@ fn exchange(at: SocketAddr, address: &str, args: &[String]) -> Result<Vec<String
         // A port that nobody listens on answers with an error of its own.
         let length = socket.recv(&mut buffer).map_err(|_| nothing())?;
         let Ok(packet) = decode::packet(&buffer[..length]) else { continue };
-        // A bundle belongs to a pattern or to what a command tells first.
         let plain = matches!(packet, Packet::Message(_));
         for (_, message) in packet.messages() {
             match message.address {
                 "/error" => return Err(Fail::running(reason(&message))),
                 END if many => return Ok(lines),
                 "/rev" => {}
-                answer if many || !plain => lines.push(format!("{answer} {}", values(&message))),
-                answer if is_command && answer != address => {}
-                _ => {
-                    lines.push(values(&message));
-                    return Ok(lines);
+                answer => {
+                    lines.push(format!("{answer} {}", values(&message)).trim_end().to_owned());
+                    // What a command tells first comes in bundles.
+                    if plain && !many && (!is_command || answer == address) {
+                        return Ok(lines);
+                    }
                 }
             }
         }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_set_prints_the_value_that_holds() {
         let at = answers(vec![Vec::new(), message("/ch/1/fader", &[rosc::OscType::Float(-6.5)])]);
-        assert_eq!(exchange(at, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["-6.5"]);
+        assert_eq!(exchange(at, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["/ch/1/fader -6.5"]);
     }
 
     #[test]

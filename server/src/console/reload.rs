@@ -3,9 +3,9 @@
 use super::{Console, FrameClock, port_specs};
 use crate::rig::{self, Rig, canonical};
 use headroom_dsp::desk::Desk;
+use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::lanes::Path;
 use headroom_dsp::param::{Access, Value};
-use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::tree::{ParamId, Tree};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -66,7 +66,8 @@ impl Console {
         let held = self.held();
         let stated = rig::stated(&rig).into_iter().collect();
         let values = merge(&rig.tree, &rig.spec, &stated, &self.stated, &held);
-        let desk = Desk::with(rig.spec.clone(), Tree::new(&rig.spec), values, self.desk.rate(), Path::best()).map_err(|e| e.to_string())?;
+        let desk = Desk::with(rig.spec.clone(), Tree::new(&rig.spec), values, self.desk.rate(), Path::best())
+            .map_err(|e| e.to_string())?;
         self.stated = stated;
         self.change_to(desk);
         Ok(Reloaded { rig })

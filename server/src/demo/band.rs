@@ -36,66 +36,16 @@ pub struct StemInfo {
 
 /// The stems in channel order.
 pub static STEMS: [StemInfo; 10] = [
-    StemInfo {
-        name: "Kick",
-        channels: 1,
-        peak_db: -7.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Snare",
-        channels: 1,
-        peak_db: -7.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Hats",
-        channels: 1,
-        peak_db: -11.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Toms",
-        channels: 1,
-        peak_db: -7.0,
-        bars: &[(7, 8), (15, 16)],
-    },
-    StemInfo {
-        name: "Overheads",
-        channels: 2,
-        peak_db: -10.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Bass",
-        channels: 1,
-        peak_db: -9.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Keys",
-        channels: 2,
-        peak_db: -10.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Guitar",
-        channels: 1,
-        peak_db: -9.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Lead vox",
-        channels: 1,
-        peak_db: -7.0,
-        bars: ALL,
-    },
-    StemInfo {
-        name: "Choir",
-        channels: 2,
-        peak_db: -12.0,
-        bars: &[(choir::ENTRY, score::BARS)],
-    },
+    StemInfo { name: "Kick", channels: 1, peak_db: -7.0, bars: ALL },
+    StemInfo { name: "Snare", channels: 1, peak_db: -7.0, bars: ALL },
+    StemInfo { name: "Hats", channels: 1, peak_db: -11.0, bars: ALL },
+    StemInfo { name: "Toms", channels: 1, peak_db: -7.0, bars: &[(7, 8), (15, 16)] },
+    StemInfo { name: "Overheads", channels: 2, peak_db: -10.0, bars: ALL },
+    StemInfo { name: "Bass", channels: 1, peak_db: -9.0, bars: ALL },
+    StemInfo { name: "Keys", channels: 2, peak_db: -10.0, bars: ALL },
+    StemInfo { name: "Guitar", channels: 1, peak_db: -9.0, bars: ALL },
+    StemInfo { name: "Lead vox", channels: 1, peak_db: -7.0, bars: ALL },
+    StemInfo { name: "Choir", channels: 2, peak_db: -12.0, bars: &[(choir::ENTRY, score::BARS)] },
 ];
 
 const ALL: &[(usize, usize)] = &[(0, score::BARS)];
@@ -185,24 +135,14 @@ impl Song {
                 choir.into(),
             ]
         });
-        let stems = STEMS
-            .iter()
-            .zip(planes)
-            .map(|(info, planes)| level(info, planes))
-            .collect();
-        Self {
-            rate,
-            frames: take.frames,
-            stems,
-        }
+        let stems = STEMS.iter().zip(planes).map(|(info, planes)| level(info, planes)).collect();
+        Self { rate, frames: take.frames, stems }
     }
 }
 
 /// What a player's thread recorded; a panic there goes on here.
 fn played<T>(player: thread::ScopedJoinHandle<'_, T>) -> T {
-    player
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    player.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Sets the preamp: the stem's largest sample comes to the level that its info states.
@@ -216,11 +156,7 @@ fn level(info: &StemInfo, mut planes: Vec<Track>) -> Stem {
         all.extend(plane);
         all
     });
-    Stem {
-        name: info.name,
-        channels: info.channels,
-        samples: samples.unwrap_or_default(),
-    }
+    Stem { name: info.name, channels: info.channels, samples: samples.unwrap_or_default() }
 }
 
 /// The period, in fractional frames within `span`, at which a sound repeats best.
@@ -229,18 +165,11 @@ fn period(sound: &[f32], span: std::ops::Range<usize>) -> f64 {
     let likeness = |lag: usize| -> f64 {
         let count = sound.len() - span.end - 1;
         let (a, b) = (&sound[..count], &sound[lag..lag + count]);
-        let dot = |a: &[f32], b: &[f32]| {
-            a.iter()
-                .zip(b)
-                .map(|(&a, &b)| f64::from(a) * f64::from(b))
-                .sum::<f64>()
-        };
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
         dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
     };
     let scores: Vec<f64> = span.clone().map(likeness).collect();
-    let best = (1..scores.len() - 1)
-        .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
-        .unwrap();
+    let best = (1..scores.len() - 1).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
     let (a, b, c) = (scores[best - 1], scores[best], scores[best + 1]);
     (span.start + best) as f64 + 0.5 * (a - c) / (a - 2.0 * b + c)
 }

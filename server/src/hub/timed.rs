@@ -1,6 +1,6 @@
 //! Bundles with a time to come.
 //!
-//! A bundle waits as it arrived. A little before it is due (see [`lead`]) its sets are *handed* to the
+//! A bundle waits as it arrived. A little before it is due (two periods and some slack) its sets are *handed* to the
 //! engine for their exact frame, while the desk goes on holding the present values. When the frame has
 //! passed the bundle is run like any other: values, answers and echoes change then, and the desk sends
 //! the engine what it already has. A plain set in between wins over the bundle's set of the same

@@ -49,12 +49,7 @@ impl Patchbay {
 
     /// One round: forget what has gone, connect what the plan names and is there. `registered` tells whether
     /// our port of this index exists yet.
-    pub(super) fn round(
-        &mut self,
-        client: &Client,
-        plan: &Plan,
-        registered: impl Fn(usize) -> bool,
-    ) -> Vec<PortStatus> {
+    pub(super) fn round(&mut self, client: &Client, plan: &Plan, registered: impl Fn(usize) -> bool) -> Vec<PortStatus> {
         let sources = candidates(client, PortFlags::IS_OUTPUT);
         let sinks = candidates(client, PortFlags::IS_INPUT);
         let exists = |name: &str| sources.iter().chain(&sinks).any(|c| c.name == name);
@@ -63,16 +58,8 @@ impl Patchbay {
         let ours = client.name().to_owned();
         let mut all = Vec::with_capacity(plan.len());
         for (index, spec) in plan.in_order() {
-            let others = if spec.direction == Direction::In {
-                &sources
-            } else {
-                &sinks
-            };
-            let mut status = PortStatus {
-                name: spec.name.clone(),
-                connected: vec![],
-                missing: vec![],
-            };
+            let others = if spec.direction == Direction::In { &sources } else { &sinks };
+            let mut status = PortStatus { name: spec.name.clone(), connected: vec![], missing: vec![] };
             for pattern in &spec.connect {
                 let found = resolve(pattern, spec.direction, others, &ours);
                 if found.is_empty() {
@@ -83,12 +70,7 @@ impl Patchbay {
                 }
             }
             let mine = |pair: &&Pair| pair.0 == spec.name;
-            status.connected = self
-                .made
-                .iter()
-                .filter(mine)
-                .map(|pair| pair.1.clone())
-                .collect();
+            status.connected = self.made.iter().filter(mine).map(|pair| pair.1.clone()).collect();
             status.connected.sort();
             all.push(status);
         }
@@ -120,16 +102,10 @@ impl Patchbay {
 }
 
 fn candidates(client: &Client, flags: PortFlags) -> Vec<Candidate> {
-    let physical: HashSet<String> = client
-        .ports(None, Some(AUDIO), flags | PortFlags::IS_PHYSICAL)
-        .into_iter()
-        .collect();
+    let physical: HashSet<String> = client.ports(None, Some(AUDIO), flags | PortFlags::IS_PHYSICAL).into_iter().collect();
     client
         .ports(None, Some(AUDIO), flags)
         .into_iter()
-        .map(|name| Candidate {
-            physical: physical.contains(&name),
-            name,
-        })
+        .map(|name| Candidate { physical: physical.contains(&name), name })
         .collect()
 }

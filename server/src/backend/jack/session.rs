@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 use crossbeam_utils::atomic::AtomicCell;
-use jack::{
-    Client, ClientStatus, Control, Frames, LoggerType, Port, PortId, ProcessScope, Unowned,
-};
+use jack::{Client, ClientStatus, Control, Frames, LoggerType, Port, PortId, ProcessScope, Unowned};
 
 use nix::unistd::gettid;
 
@@ -70,11 +68,7 @@ impl Drop for Inside<'_> {
 fn is_asleep(thread: i32) -> bool {
     // "TID (NAME) STATE …", and the name may hold anything.
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-    stat.ok().is_none_or(|s| {
-        s.rsplit(')')
-            .next()
-            .is_some_and(|rest| rest.trim_start().starts_with('S'))
-    })
+    stat.ok().is_none_or(|s| s.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S')))
 }
 
 /// Whether this process has such a thread.
@@ -101,22 +95,14 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(port: Port<Unowned>, direction: Direction) -> Self {
-        Slot {
-            port,
-            direction,
-            written: false,
-        }
+        Slot { port, direction, written: false }
     }
 }
 
 impl Table {
     pub(super) fn new(slots: Vec<Option<Slot>>) -> Box<Self> {
         let quiet = || vec![0.0; MAX_PERIOD].into_boxed_slice();
-        Box::new(Table {
-            slots,
-            silence: quiet(),
-            scratch: quiet(),
-        })
+        Box::new(Table { slots, silence: quiet(), scratch: quiet() })
     }
 
     /// Silence on the outputs: on all of them, or on those that the engine did not ask for.
@@ -125,13 +111,7 @@ impl Table {
             if slot.direction == Direction::Out && (all || !slot.written) {
                 // SAFETY: called from the process callback with the frames of this period, and the table
                 // holds registered ports only; an output's buffer is ours alone until the callback ends.
-                unsafe {
-                    slice::from_raw_parts_mut(
-                        slot.port.buffer(frames as Frames).cast::<f32>(),
-                        frames,
-                    )
-                }
-                .fill(0.0);
+                unsafe { slice::from_raw_parts_mut(slot.port.buffer(frames as Frames).cast::<f32>(), frames) }.fill(0.0);
             }
             slot.written = false;
         }
@@ -195,14 +175,10 @@ impl Process {
     fn period(&mut self, scope: &ProcessScope) {
         if self.shared.beats.fetch_add(1, Ordering::Relaxed) == 0 {
             // The one system call, in a period that is silent anyway.
-            self.shared
-                .process_thread
-                .store(gettid().as_raw(), Ordering::Relaxed);
+            self.shared.process_thread.store(gettid().as_raw(), Ordering::Relaxed);
         }
         self.adopt_table();
-        self.shared
-            .period
-            .store(scope.n_frames(), Ordering::Relaxed);
+        self.shared.period.store(scope.n_frames(), Ordering::Relaxed);
         let frames = scope.n_frames() as usize;
         if frames > MAX_PERIOD {
             self.table.hush(frames, true);
@@ -210,10 +186,7 @@ impl Process {
         }
         let sound = match self.shared.seat.take() {
             Some(mut rack) => {
-                let mut io = Period {
-                    table: &mut self.table,
-                    frames,
-                };
+                let mut io = Period { table: &mut self.table, frames };
                 let start = Self::period_start(self.same_clock, scope);
                 let rate = self.shared.rate.load(Ordering::Relaxed);
                 let sound = rack.process(&mut io, frames, start, rate);
@@ -240,11 +213,7 @@ impl jack::ProcessHandler for Process {
         self.period(scope);
         let quit = self.shared.quit.load(Ordering::Relaxed);
         self.shared.inside.fetch_sub(1, Ordering::SeqCst);
-        if quit {
-            Control::Quit
-        } else {
-            Control::Continue
-        }
+        if quit { Control::Quit } else { Control::Continue }
     }
 }
 
@@ -259,9 +228,7 @@ pub(super) struct Notify {
 impl Notify {
     fn enter(&self) -> Inside<'_> {
         let inside = self.shared.enter();
-        self.shared
-            .notify_thread
-            .store(gettid().as_raw(), Ordering::Relaxed);
+        self.shared.notify_thread.store(gettid().as_raw(), Ordering::Relaxed);
         inside
     }
 
@@ -291,11 +258,7 @@ impl jack::NotificationHandler for Notify {
     }
 
     fn port_registration(&mut self, _: &Client, port: PortId, registered: bool) {
-        self.task(if registered {
-            Task::PortAppeared
-        } else {
-            Task::PortVanished(port)
-        });
+        self.task(if registered { Task::PortAppeared } else { Task::PortVanished(port) });
     }
 
     fn ports_connected(&mut self, _: &Client, a: PortId, b: PortId, connected: bool) {
@@ -318,8 +281,5 @@ pub(super) fn log_quietly() {
         let text = unsafe { CStr::from_ptr(text) };
         tracing::debug!(target: "headroom::jack", "{}", text.to_string_lossy().trim_end());
     }
-    jack::set_logger(LoggerType::Custom {
-        info: forward,
-        error: forward,
-    });
+    jack::set_logger(LoggerType::Custom { info: forward, error: forward });
 }

@@ -76,10 +76,7 @@ enum Stage {
     Beating(Heart),
     /// They have stopped, and nobody said why. `asked`: when the worker is to look at the
     /// server, None while it looks.
-    Stalled {
-        heart: Heart,
-        asked: Option<Instant>,
-    },
+    Stalled { heart: Heart, asked: Option<Instant> },
     /// The worker was told to let go.
     Leaving(Instant),
 }
@@ -93,11 +90,7 @@ struct Heart {
 impl Heart {
     fn new(shared: Arc<Shared>) -> Self {
         let beats = shared.beats.load(Ordering::Relaxed);
-        Heart {
-            shared,
-            beats,
-            at: Instant::now(),
-        }
+        Heart { shared, beats, at: Instant::now() }
     }
 
     /// Whether it has beaten since this was last asked.
@@ -112,10 +105,7 @@ impl Heart {
     }
 
     fn format(&self) -> Format {
-        Format {
-            rate: self.shared.rate.load(Ordering::Relaxed),
-            period: self.shared.period.load(Ordering::Relaxed),
-        }
+        Format { rate: self.shared.rate.load(Ordering::Relaxed), period: self.shared.period.load(Ordering::Relaxed) }
     }
 
     /// Three periods and 200 ms: no working server is silent for so long.
@@ -143,12 +133,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(
-        common: Common,
-        messages: Receiver<Message>,
-        events: Sender<BackendEvent>,
-        attempted: Sender<()>,
-    ) -> Self {
+    pub(super) fn new(common: Common, messages: Receiver<Message>, events: Sender<BackendEvent>, attempted: Sender<()>) -> Self {
         let session = open(&common, 0);
         Supervisor {
             common,
@@ -212,9 +197,7 @@ impl Supervisor {
 
     /// Release the owner that waits for the first attempt. False when nobody waits (any more).
     fn release_owner(&mut self) -> bool {
-        self.attempted
-            .take()
-            .is_some_and(|owner| owner.send(()).is_ok())
+        self.attempted.take().is_some_and(|owner| owner.send(()).is_ok())
     }
 
     /// A server that runs without us has dropped us, and wants a new client. One that stands, because it is
@@ -242,13 +225,8 @@ impl Supervisor {
             Notice::Xrun(nanos) => {
                 self.common.timing.count_xrun();
                 let format = lock(&self.common.status).format;
-                let recent = self.recent[0]
-                    .max(self.recent[1])
-                    .max(self.common.timing.take_recent());
-                self.tell(BackendEvent::Xrun(Xrun {
-                    nanos,
-                    cause: recent.cause(period_nanos(format)),
-                }));
+                let recent = self.recent[0].max(self.recent[1]).max(self.common.timing.take_recent());
+                self.tell(BackendEvent::Xrun(Xrun { nanos, cause: recent.cause(period_nanos(format)) }));
             }
             Notice::Freewheel(on) => self.tell(BackendEvent::Freewheel(on)),
         }
@@ -269,10 +247,7 @@ impl Supervisor {
                     let shared = heart.shared.clone();
                     tracing::warn!("JACK has stopped calling; waiting for it");
                     let heart = Heart::new(shared);
-                    self.session.stage = Stage::Stalled {
-                        heart,
-                        asked: Some(Instant::now() + SECOND_LOOK),
-                    };
+                    self.session.stage = Stage::Stalled { heart, asked: Some(Instant::now() + SECOND_LOOK) };
                     self.outage(BackendEvent::Stalled);
                     self.settle();
                 }
@@ -424,15 +399,7 @@ fn open(common: &Common, number: u64) -> Session {
     if let Err(error) = worker::start(common.clone(), number, inbox, tasks.clone()) {
         tracing::error!(%error, "no thread to reach JACK with; trying again");
         // As if a worker had left that hung.
-        return Session {
-            number,
-            tasks,
-            stage: Stage::Leaving(Instant::now()),
-        };
+        return Session { number, tasks, stage: Stage::Leaving(Instant::now()) };
     }
-    Session {
-        number,
-        tasks,
-        stage: Stage::Opening,
-    }
+    Session { number, tasks, stage: Stage::Opening }
 }

@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use jack::{
-    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Port, PortId, ProcessScope, Unowned,
-};
+use jack::{AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Port, PortId, ProcessScope, Unowned};
 
 use super::Common;
 use super::connect::Patchbay;
@@ -52,12 +50,7 @@ pub(super) enum Leave {
 }
 
 /// Start the worker of session number `session`. It tells the supervisor what becomes of it.
-pub(super) fn start(
-    common: Common,
-    session: u64,
-    tasks: Receiver<Task>,
-    own: Sender<Task>,
-) -> std::io::Result<()> {
+pub(super) fn start(common: Common, session: u64, tasks: Receiver<Task>, own: Sender<Task>) -> std::io::Result<()> {
     let run = move || {
         if let Some(client) = probe(&common, session, &tasks) {
             match Worker::activate(&common, session, client, own) {
@@ -71,17 +64,13 @@ pub(super) fn start(
         }
         let _ = common.supervisor.send(Message::Left(session));
     };
-    std::thread::Builder::new()
-        .name("headroom-ports".into())
-        .spawn(run)
-        .map(drop)
+    std::thread::Builder::new().name("headroom-ports".into()).spawn(run).map(drop)
 }
 
 /// Look for a server until there is one. None when asked to leave before.
 fn probe(common: &Common, session: u64, tasks: &Receiver<Task>) -> Option<Client> {
     loop {
-        if let Ok((client, _)) = Client::new(&common.config.client, ClientOptions::NO_START_SERVER)
-        {
+        if let Ok((client, _)) = Client::new(&common.config.client, ClientOptions::NO_START_SERVER) {
             return Some(client);
         }
         let _ = common.supervisor.send(Message::NoServer(session));
@@ -115,18 +104,10 @@ impl Registered {
 
     fn register(client: &Client, spec: &PortSpec) -> Result<Self, jack::Error> {
         let port = match spec.direction {
-            Direction::In => client
-                .register_port(&spec.name, AudioIn::default())
-                .map(Owned::In),
-            Direction::Out => client
-                .register_port(&spec.name, AudioOut::default())
-                .map(Owned::Out),
+            Direction::In => client.register_port(&spec.name, AudioIn::default()).map(Owned::In),
+            Direction::Out => client.register_port(&spec.name, AudioOut::default()).map(Owned::Out),
         }?;
-        Ok(Registered {
-            name: spec.name.clone(),
-            direction: spec.direction,
-            port,
-        })
+        Ok(Registered { name: spec.name.clone(), direction: spec.direction, port })
     }
 
     fn shared(&self) -> Port<Unowned> {
@@ -171,17 +152,8 @@ impl Worker {
         shared.period.store(period, Relaxed);
         let name = client.name().to_owned();
         let difference = (client.time() * 1_000).abs_diff(monotonic_nanos());
-        let process = Process {
-            shared: shared.clone(),
-            table: table(&ports),
-            same_clock: difference < SAME_CLOCK_NANOS,
-        };
-        let notify = Notify {
-            session,
-            shared: shared.clone(),
-            supervisor: common.supervisor.clone(),
-            worker: own,
-        };
+        let process = Process { shared: shared.clone(), table: table(&ports), same_clock: difference < SAME_CLOCK_NANOS };
+        let notify = Notify { session, shared: shared.clone(), supervisor: common.supervisor.clone(), worker: own };
         let client = match client.activate_async(notify, process) {
             Ok(client) => client,
             Err(error) => {
@@ -213,11 +185,7 @@ impl Worker {
         let mut next_round = Instant::now() + ROUND;
         loop {
             let exchange = Instant::now() + EXCHANGE;
-            let until = if self.exchanging {
-                exchange.min(next_round)
-            } else {
-                next_round
-            };
+            let until = if self.exchanging { exchange.min(next_round) } else { next_round };
             let mut due;
             match tasks.recv_deadline(until) {
                 Ok(Task::Leave(leave)) => return leave,
@@ -278,13 +246,9 @@ impl Worker {
         let client = self.client.as_client();
         self.stale = false;
         let mut changed = false;
-        self.ports
-            .resize_with(plan.len().max(self.ports.len()), || None);
+        self.ports.resize_with(plan.len().max(self.ports.len()), || None);
         for (index, slot) in self.ports.iter_mut().enumerate() {
-            if slot
-                .as_ref()
-                .is_some_and(|r| !plan.get(index).is_some_and(|spec| r.is(spec)))
-            {
+            if slot.as_ref().is_some_and(|r| !plan.get(index).is_some_and(|spec| r.is(spec))) {
                 self.leaving.extend(slot.take());
                 changed = true;
             }
@@ -322,19 +286,14 @@ impl Worker {
         // A server that limps from one timeout to the next has its trouble with all of its clients.
         let real_time = f64::from(self.shared.rate.load(Relaxed)) * LOOK.as_secs_f64();
         let runs = f64::from(passed) > real_time / 2.0;
-        let _ = self
-            .common
-            .supervisor
-            .send(Message::ServerRuns(self.session, runs));
+        let _ = self.common.supervisor.send(Message::ServerRuns(self.session, runs));
     }
 
     fn round(&mut self) {
         let plan = lock(&self.common.plan).clone();
         let ports = &self.ports;
         let registered = |i: usize| ports.get(i).is_some_and(Option::is_some);
-        let status = self
-            .patchbay
-            .round(self.client.as_client(), &plan, registered);
+        let status = self.patchbay.round(self.client.as_client(), &plan, registered);
         lock(&self.common.status).ports = status;
     }
 
@@ -390,10 +349,5 @@ fn register_all(client: &Client, common: &Common) -> Vec<Option<Registered>> {
 }
 
 fn table(ports: &[Option<Registered>]) -> Box<Table> {
-    Table::new(
-        ports
-            .iter()
-            .map(|p| p.as_ref().map(|r| Slot::new(r.shared(), r.direction)))
-            .collect(),
-    )
+    Table::new(ports.iter().map(|p| p.as_ref().map(|r| Slot::new(r.shared(), r.direction))).collect())
 }

@@ -20,11 +20,7 @@ pub fn record(take: &Take) -> Track {
     for pluck in part() {
         let velocity = (pluck.velocity * (1.0 + 0.05 * chance.bell())).clamp(0.1, 1.0);
         let at = take.frame(pluck.beat, 0.002 + 0.003 * chance.bell());
-        track.add(
-            at,
-            &sound(take, chance, &pluck, velocity),
-            0.35 + 0.65 * velocity,
-        );
+        track.add(at, &sound(take, chance, &pluck, velocity), 0.35 + 0.65 * velocity);
     }
     let mut rumble = Svf::new(take, 28.0, 0.7);
     track.process(take.span(0.2), |_, x| rumble.high(x));
@@ -38,13 +34,7 @@ fn part() -> Vec<Pluck> {
     for bar in 0..score::BARS {
         let start = bar as f64 * 4.0;
         let mut pluck = |beat: f64, beats: f64, note: u8, velocity: f64, dead: bool| {
-            part.push(Pluck {
-                beat: start + beat,
-                beats,
-                note,
-                velocity,
-                dead,
-            });
+            part.push(Pluck { beat: start + beat, beats, note, velocity, dead });
         };
         let (first, second) = (score::chord_at(start), score::chord_at(start + 2.0));
         let approach = approach(second.root, score::chord_at(start + 4.0).root);
@@ -69,11 +59,7 @@ fn part() -> Vec<Pluck> {
                     7 => approach,
                     _ => chord.root,
                 };
-                let velocity = if eighth % 4 == 0 {
-                    1.0
-                } else {
-                    0.72 + 0.08 * f64::from(eighth % 2)
-                };
+                let velocity = if eighth % 4 == 0 { 1.0 } else { 0.72 + 0.08 * f64::from(eighth % 2) };
                 pluck(f64::from(eighth) / 2.0, 0.44, note, velocity, false);
             }
         }
@@ -87,25 +73,15 @@ fn approach(from: u8, to: u8) -> u8 {
     let in_key = |note: u8| [0, 2, 4, 6, 7, 9, 11].contains(&(note % 12));
     match from.cmp(&to) {
         std::cmp::Ordering::Equal => from + 12,
-        std::cmp::Ordering::Less => (1..=2)
-            .map(|step| to - step)
-            .find(|&note| in_key(note))
-            .unwrap_or(to),
-        std::cmp::Ordering::Greater => (1..=2)
-            .map(|step| to + step)
-            .find(|&note| in_key(note))
-            .unwrap_or(to),
+        std::cmp::Ordering::Less => (1..=2).map(|step| to - step).find(|&note| in_key(note)).unwrap_or(to),
+        std::cmp::Ordering::Greater => (1..=2).map(|step| to + step).find(|&note| in_key(note)).unwrap_or(to),
     }
 }
 
 fn sound(take: &Take, chance: &mut Chance, pluck: &Pluck, velocity: f64) -> Vec<f32> {
     let rate = take.rate;
     let pitch = hz(f64::from(pluck.note) + 0.02 * chance.bell());
-    let held = take.span(if pluck.dead {
-        0.05
-    } else {
-        score::seconds(pluck.beats)
-    });
+    let held = take.span(if pluck.dead { 0.05 } else { score::seconds(pluck.beats) });
     let release = take.span(if pluck.dead { 0.03 } else { 0.06 });
     let ring = decay(if pluck.dead { 0.12 } else { 3.2 }, rate);
     let closing = decay(0.9, rate);
@@ -147,23 +123,14 @@ mod tests {
     #[test]
     fn the_line_follows_the_chords() {
         for pluck in part().iter().filter(|pluck| pluck.beat % 4.0 == 0.0) {
-            assert_eq!(
-                pluck.note,
-                score::chord_at(pluck.beat).root,
-                "beat {}",
-                pluck.beat
-            );
+            assert_eq!(pluck.note, score::chord_at(pluck.beat).root, "beat {}", pluck.beat);
         }
     }
 
     #[test]
     fn the_line_stays_in_key_and_on_the_neck() {
         for pluck in part() {
-            assert!(
-                [0, 2, 4, 6, 7, 9, 11].contains(&(pluck.note % 12)),
-                "{}",
-                pluck.note
-            );
+            assert!([0, 2, 4, 6, 7, 9, 11].contains(&(pluck.note % 12)), "{}", pluck.note);
             assert!((28..=55).contains(&pluck.note), "{}", pluck.note);
         }
     }
@@ -171,19 +138,9 @@ mod tests {
     #[test]
     fn the_pluck_sounds_the_note_written() {
         let take = Take::new(48_000, 0);
-        let pluck = Pluck {
-            beat: 0.0,
-            beats: 2.0,
-            note: 33,
-            velocity: 0.8,
-            dead: false,
-        };
+        let pluck = Pluck { beat: 0.0, beats: 2.0, note: 33, velocity: 0.8, dead: false };
         let sound = sound(&take, &mut Chance::new(3), &pluck, 0.8);
         let period = crate::demo::band::period(&sound[9600..38400], 600..1200);
-        assert!(
-            (take.rate / period / hz(33.0) - 1.0).abs() < 0.004,
-            "{}",
-            take.rate / period
-        );
+        assert!((take.rate / period / hz(33.0) - 1.0).abs() < 0.004, "{}", take.rate / period);
     }
 }

@@ -24,26 +24,12 @@ pub fn record(take: &Take) -> [Track; 2] {
             for desk in 0..DESKS {
                 let detune = 0.07 * chance.bell();
                 let late = chance.between(-0.03, 0.03);
-                let voice = sing(
-                    take,
-                    f64::from(note) + detune,
-                    beats,
-                    chance.unit(),
-                    chance.between(4.6, 5.9),
-                );
+                let voice = sing(take, f64::from(note) + detune, beats, chance.unit(), chance.between(4.6, 5.9));
                 // Parts and desks alternate across the stage.
                 let place = (part as f64 + 0.5) / 2.0 - 1.0;
-                let place = if desk == 1 {
-                    -place
-                } else {
-                    place * (1.0 - 0.5 * desk as f64)
-                };
+                let place = if desk == 1 { -place } else { place * (1.0 - 0.5 * desk as f64) };
                 let angle = (place + 1.0) * std::f64::consts::FRAC_PI_4;
-                let level = if beat < 4.0 * score::CHORUS as f64 {
-                    0.36
-                } else {
-                    1.0
-                };
+                let level = if beat < 4.0 * score::CHORUS as f64 { 0.36 } else { 1.0 };
                 sides[0].add(take.frame(beat, late), &voice, level * angle.cos());
                 sides[1].add(take.frame(beat, late), &voice, level * angle.sin());
             }
@@ -98,9 +84,7 @@ fn shape(take: &Take, chance: &mut Chance, side: &mut Track) {
         if at % step == 0 {
             let beat = at as f64 / take.rate * score::BPM / 60.0;
             // Rounded again only once the last chord, which runs over the loop, has died away.
-            let open = ((beat - 4.0 * score::CHORUS as f64 + 0.6) / 0.8)
-                .max(3.0 - beat)
-                .clamp(0.0, 1.0);
+            let open = ((beat - 4.0 * score::CHORUS as f64 + 0.6) / 0.8).max(3.0 - beat).clamp(0.0, 1.0);
             for ((filter, level), ([oo, ah], width)) in tract.iter_mut().zip(MOUTH) {
                 let hz = oo.0 * (ah.0 / oo.0).powf(open);
                 filter.tune(take, hz, hz / width);
@@ -128,14 +112,8 @@ mod tests {
         let in_key = |note: &u8| [0, 2, 4, 6, 7, 9, 11].contains(&(note % 12));
         for half in 0..2 * score::BARS {
             let chord = score::chord_at(2.0 * half as f64);
-            assert!(
-                chord.choir.is_sorted() && chord.choir.iter().all(in_key),
-                "{chord:?}"
-            );
-            assert!(
-                chord.keys.is_sorted() && chord.keys.iter().all(in_key),
-                "{chord:?}"
-            );
+            assert!(chord.choir.is_sorted() && chord.choir.iter().all(in_key), "{chord:?}");
+            assert!(chord.keys.is_sorted() && chord.keys.iter().all(in_key), "{chord:?}");
         }
     }
 }

@@ -33,23 +33,9 @@ pub fn record(take: &Take) -> Kit {
     let mut toms = take.track();
     let mut cymbals = [take.track(), take.track()];
 
-    play(
-        take,
-        chance,
-        &mut kick,
-        0.0025,
-        |beat| beat.kick,
-        |chance, velocity, _| kick_drum(take, chance, velocity),
-    );
+    play(take, chance, &mut kick, 0.0025, |beat| beat.kick, |chance, velocity, _| kick_drum(take, chance, velocity));
     // The backbeat sits a touch late: the pocket.
-    play(
-        take,
-        chance,
-        &mut snare,
-        0.003,
-        |beat| beat.snare,
-        |chance, velocity, _| snare_drum(take, chance, velocity),
-    );
+    play(take, chance, &mut snare, 0.003, |beat| beat.snare, |chance, velocity, _| snare_drum(take, chance, velocity));
     for (tom, note) in TOMS.into_iter().enumerate() {
         play(
             take,
@@ -61,14 +47,7 @@ pub fn record(take: &Take) -> Kit {
         );
     }
     let chokes = hat_strokes();
-    play(
-        take,
-        chance,
-        &mut hats,
-        0.003,
-        |beat| beat.hat,
-        |chance, velocity, _| hat(take, chance, velocity, 0.0),
-    );
+    play(take, chance, &mut hats, 0.003, |beat| beat.hat, |chance, velocity, _| hat(take, chance, velocity, 0.0));
     play(
         take,
         chance,
@@ -76,26 +55,15 @@ pub fn record(take: &Take) -> Kit {
         0.003,
         |beat| beat.open,
         |chance, velocity, step| {
-            let next = chokes
-                .iter()
-                .find(|&&stroke| stroke > step)
-                .unwrap_or(&usize::MAX);
-            hat(
-                take,
-                chance,
-                velocity,
-                score::seconds((next - step).min(8) as f64 / 4.0),
-            )
+            let next = chokes.iter().find(|&&stroke| stroke > step).unwrap_or(&usize::MAX);
+            hat(take, chance, velocity, score::seconds((next - step).min(8) as f64 / 4.0))
         },
     );
 
     let ride = cymbal(take, chance, &RIDE);
     let crash = cymbal(take, chance, &CRASH);
     for (bar, beat) in score::DRUMS.iter().enumerate() {
-        for (grid, sound, sides) in [
-            (beat.ride, &ride, [0.2, 0.42]),
-            (beat.crash, &crash, [0.95, 0.7]),
-        ] {
+        for (grid, sound, sides) in [(beat.ride, &ride, [0.2, 0.42]), (beat.crash, &crash, [0.95, 0.7])] {
             for (step, velocity) in score::strokes(grid) {
                 let at = take.frame(bar as f64 * 4.0 + step as f64 / 4.0, 0.002 * chance.bell());
                 let level = velocity.powf(1.4) * chance.between(0.9, 1.0);
@@ -111,12 +79,7 @@ pub fn record(take: &Take) -> Kit {
 /// Every sixteenth of the song on which the hats are struck.
 fn hat_strokes() -> Vec<usize> {
     let mut strokes: Vec<usize> = (score::DRUMS.iter().enumerate())
-        .flat_map(|(bar, beat)| {
-            [beat.hat, beat.open]
-                .into_iter()
-                .flat_map(score::strokes)
-                .map(move |(step, _)| 16 * bar + step)
-        })
+        .flat_map(|(bar, beat)| [beat.hat, beat.open].into_iter().flat_map(score::strokes).map(move |(step, _)| 16 * bar + step))
         .collect();
     strokes.sort_unstable();
     strokes
@@ -134,10 +97,7 @@ fn play(
 ) {
     for (bar, beat) in score::DRUMS.iter().enumerate() {
         for (step, velocity) in score::strokes(grid(beat)) {
-            let at = take.frame(
-                bar as f64 * 4.0 + step as f64 / 4.0,
-                0.002 + slack * chance.bell(),
-            );
+            let at = take.frame(bar as f64 * 4.0 + step as f64 / 4.0, 0.002 + slack * chance.bell());
             let velocity = (velocity * (1.0 + 0.05 * chance.bell())).clamp(0.08, 1.0);
             let note = sound(chance, velocity, 16 * bar + step);
             track.add(at, &note, velocity.powf(1.2));
@@ -159,15 +119,12 @@ fn set_up_microphones(
         piece.normalise(1.0);
     }
     let loudest = cymbals[0].peak().max(cymbals[1].peak());
-    cymbals
-        .iter_mut()
-        .for_each(|side| side.scale(1.0 / loudest));
+    cymbals.iter_mut().for_each(|side| side.scale(1.0 / loudest));
 
     let hear = |mic: &mut Track, source: &Track, metres: f64, db: f64| {
         mic.hear(source, take.span(metres / 343.0), gain(db));
     };
-    let (mut by_kick, mut by_snare, mut by_hats, mut by_toms) =
-        (kick.clone(), snare.clone(), hats.clone(), toms.clone());
+    let (mut by_kick, mut by_snare, mut by_hats, mut by_toms) = (kick.clone(), snare.clone(), hats.clone(), toms.clone());
     hear(&mut by_kick, &snare, 0.7, -36.0);
     hear(&mut by_kick, &toms, 0.6, -38.0);
     hear(&mut by_snare, &hats, 0.4, -30.0);
@@ -180,14 +137,8 @@ fn set_up_microphones(
     hear(&mut by_toms, &cymbals[1], 0.7, -34.0);
 
     // Above the kit; the room's first reflections follow.
-    let close = [
-        [(&hats, 0.9, -6.0), (&toms, 1.2, -5.0)],
-        [(&hats, 1.4, -12.0), (&toms, 1.0, -4.0)],
-    ];
-    let walls = [
-        [(3.1, -15.0), (5.3, -18.0), (9.7, -22.0)],
-        [(3.7, -15.5), (6.1, -18.5), (8.9, -21.5)],
-    ];
+    let close = [[(&hats, 0.9, -6.0), (&toms, 1.2, -5.0)], [(&hats, 1.4, -12.0), (&toms, 1.0, -4.0)]];
+    let walls = [[(3.1, -15.0), (5.3, -18.0), (9.7, -22.0)], [(3.7, -15.5), (6.1, -18.5), (8.9, -21.5)]];
     for ((side, close), walls) in cymbals.iter_mut().zip(close).zip(walls) {
         for (piece, metres, db) in close {
             hear(side, piece, metres, db);
@@ -203,13 +154,7 @@ fn set_up_microphones(
         let mut rumble = Svf::new(take, 70.0, 0.7);
         side.process(take.span(0.2), |_, x| rumble.high(x));
     }
-    Kit {
-        kick: by_kick,
-        snare: by_snare,
-        hats: by_hats,
-        toms: by_toms,
-        overheads: cymbals,
-    }
+    Kit { kick: by_kick, snare: by_snare, hats: by_hats, toms: by_toms, overheads: cymbals }
 }
 
 /// A beater on a head whose pitch falls from a thump to 50 Hz.
@@ -242,30 +187,14 @@ fn kick_drum(take: &Take, chance: &mut Chance, velocity: f64) -> Vec<f32> {
 fn snare_drum(take: &Take, chance: &mut Chance, velocity: f64) -> Vec<f32> {
     let rate = take.rate;
     let tune = 1.0 + 0.004 * chance.bell();
-    let modes = [
-        (188.0, 1.0, 0.16),
-        (287.0, 0.35, 0.11),
-        (341.0, 0.55, 0.12),
-        (512.0, 0.18, 0.07),
-    ];
-    let fall: Vec<f64> = modes
-        .iter()
-        .map(|&(_, _, seconds)| decay(seconds, rate))
-        .collect();
+    let modes = [(188.0, 1.0, 0.16), (287.0, 0.35, 0.11), (341.0, 0.55, 0.12), (512.0, 0.18, 0.07)];
+    let fall: Vec<f64> = modes.iter().map(|&(_, _, seconds)| decay(seconds, rate)).collect();
     let mut phase = [0.0; 4];
     let mut level = modes.map(|(_, level, _)| level);
-    let (bend_fall, wire_fall, tail_fall, stick_fall) = (
-        decay(0.05, rate),
-        decay(0.12 + 0.06 * velocity, rate),
-        decay(0.34, rate),
-        decay(0.018, rate),
-    );
+    let (bend_fall, wire_fall, tail_fall, stick_fall) =
+        (decay(0.05, rate), decay(0.12 + 0.06 * velocity, rate), decay(0.34, rate), decay(0.018, rate));
     let (mut bend, mut wire, mut tail, mut stick) = (1.0, 1.0, 0.3, 1.0);
-    let mut wires = [
-        Svf::new(take, 2100.0, 0.6),
-        Svf::new(take, 5200.0, 0.9),
-        Svf::new(take, 900.0, 0.7),
-    ];
+    let mut wires = [Svf::new(take, 2100.0, 0.6), Svf::new(take, 5200.0, 0.9), Svf::new(take, 900.0, 0.7)];
     let mut tip = Svf::new(take, 3600.0, 0.7);
     let bright = 0.35 + 0.65 * velocity;
     let length = take.span(0.12 + 0.38 * velocity);
@@ -296,12 +225,7 @@ fn snare_drum(take: &Take, chance: &mut Chance, velocity: f64) -> Vec<f32> {
 fn tom_tom(take: &Take, chance: &mut Chance, velocity: f64, hz: f64) -> Vec<f32> {
     let rate = take.rate;
     let ring = 0.75 * (110.0 / hz).sqrt();
-    let falls = [
-        decay(ring, rate),
-        decay(0.4 * ring, rate),
-        decay(0.06, rate),
-        decay(0.2, rate),
-    ];
+    let falls = [decay(ring, rate), decay(0.4 * ring, rate), decay(0.06, rate), decay(0.2, rate)];
     let mut level = [1.0, 0.4, 1.0, 1.0];
     let mut phase = [0.0; 2];
     let mut stick = Svf::new(take, 1900.0, 0.8);
@@ -329,20 +253,11 @@ fn hat(take: &Take, chance: &mut Chance, velocity: f64, open: f64) -> Vec<f32> {
     let rate = take.rate;
     let is_open = open > 0.0;
     let ring = if is_open { 0.9 } else { 0.07 + 0.07 * velocity };
-    let length = if is_open {
-        take.span(open.min(0.95))
-    } else {
-        take.span(1.1 * ring)
-    };
+    let length = if is_open { take.span(open.min(0.95)) } else { take.span(1.1 * ring) };
     let choke = take.span(0.012) as f64;
     let tune = 1.0 + 0.003 * chance.bell();
     let pitches = [317.0, 421.0, 533.0, 619.0, 787.0, 941.0].map(|hz| 2.0 * hz * tune / rate);
-    let mut metal: Vec<Saw> = pitches
-        .iter()
-        .map(|_| Saw {
-            phase: chance.unit(),
-        })
-        .collect();
+    let mut metal: Vec<Saw> = pitches.iter().map(|_| Saw { phase: chance.unit() }).collect();
     let mut shimmer = [Svf::new(take, 6800.0, 0.8), Svf::new(take, 9600.0, 1.1)];
     let mut thin = Svf::new(take, if is_open { 4600.0 } else { 5400.0 }, 0.7);
     let (fall, chick_fall) = (decay(ring, rate), decay(0.02, rate));
@@ -373,20 +288,8 @@ struct Cymbal {
     ping: f64,
 }
 
-static RIDE: Cymbal = Cymbal {
-    lowest_hz: 520.0,
-    partials: 36,
-    ring: 1.5,
-    wash: 0.35,
-    ping: 1.0,
-};
-static CRASH: Cymbal = Cymbal {
-    lowest_hz: 380.0,
-    partials: 44,
-    ring: 2.6,
-    wash: 1.0,
-    ping: 0.15,
-};
+static RIDE: Cymbal = Cymbal { lowest_hz: 520.0, partials: 36, ring: 1.5, wash: 0.35, ping: 1.0 };
+static CRASH: Cymbal = Cymbal { lowest_hz: 380.0, partials: 44, ring: 2.6, wash: 1.0, ping: 0.15 };
 
 /// A struck cymbal: partials that die the sooner the higher they are, a wash of noise that opens
 /// within some milliseconds, and for the ride the ping of the stick.
@@ -397,10 +300,7 @@ fn cymbal(take: &Take, chance: &mut Chance, kind: &Cymbal) -> Vec<f32> {
     for _ in 0..kind.partials {
         let octave = 4.6 * chance.unit().sqrt();
         let hz = kind.lowest_hz * octave.exp2();
-        let (mut phase, level) = (
-            chance.unit(),
-            chance.between(0.3, 1.0) * (-0.12 * octave).exp2(),
-        );
+        let (mut phase, level) = (chance.unit(), chance.between(0.3, 1.0) * (-0.12 * octave).exp2());
         let fall = decay(kind.ring * (-0.22 * octave).exp2(), rate);
         if hz > take.ceiling_hz() {
             continue;
@@ -412,11 +312,7 @@ fn cymbal(take: &Take, chance: &mut Chance, kind: &Cymbal) -> Vec<f32> {
             level *= fall;
         }
     }
-    let mut bands = [
-        Svf::new(take, 3300.0, 0.6),
-        Svf::new(take, 6200.0, 0.7),
-        Svf::new(take, 10_500.0, 0.7),
-    ];
+    let mut bands = [Svf::new(take, 3300.0, 0.6), Svf::new(take, 6200.0, 0.7), Svf::new(take, 10_500.0, 0.7)];
     let falls = [0.75, 0.6, 0.42].map(|share| decay(share * kind.ring, rate));
     let mut levels = [0.5, 0.8, 0.8];
     let (opening, ping_fall) = (decay(0.05, rate), decay(0.05, rate));
@@ -446,16 +342,10 @@ mod tests {
     #[test]
     fn every_grid_is_a_bar_of_sixteenths() {
         for beat in &score::DRUMS {
-            let grids = [
-                beat.kick, beat.snare, beat.hat, beat.open, beat.ride, beat.crash,
-            ];
+            let grids = [beat.kick, beat.snare, beat.hat, beat.open, beat.ride, beat.crash];
             for grid in grids.into_iter().chain(beat.toms) {
                 assert!(grid.is_empty() || grid.len() == 16, "{grid:?}");
-                assert!(
-                    grid.bytes()
-                        .all(|b| b == b'.' || (b'1'..=b'9').contains(&b)),
-                    "{grid:?}"
-                );
+                assert!(grid.bytes().all(|b| b == b'.' || (b'1'..=b'9').contains(&b)), "{grid:?}");
             }
         }
     }

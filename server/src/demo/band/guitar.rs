@@ -71,13 +71,7 @@ pub fn record(take: &Take) -> Track {
     track
 }
 
-fn pick(
-    take: &Take,
-    chance: &mut Chance,
-    strings: &mut [Vec<Touch>; 6],
-    start: f64,
-    pattern: [usize; 8],
-) {
+fn pick(take: &Take, chance: &mut Chance, strings: &mut [Vec<Touch>; 6], start: f64, pattern: [usize; 8]) {
     for (eighth, string) in pattern.into_iter().enumerate() {
         let beat = start + eighth as f64 / 2.0;
         let grip = &score::chord_at(beat).strings;
@@ -85,10 +79,7 @@ fn pick(
         let string = if string == 9 { lowest } else { string };
         let strength = if eighth % 4 == 0 { 1.0 } else { 0.8 } * (1.0 + 0.1 * chance.bell());
         let at = take.frame(beat, 0.004 * chance.bell());
-        strings[string].push(Touch {
-            at,
-            action: Action::Pluck(hz(f64::from(grip[string])), strength),
-        });
+        strings[string].push(Touch { at, action: Action::Pluck(hz(f64::from(grip[string])), strength) });
     }
 }
 
@@ -107,12 +98,8 @@ fn strum(take: &Take, chance: &mut Chance, strings: &mut [Vec<Touch>; 6], start:
         }
         for (nth, string) in order.into_iter().enumerate() {
             let at = take.frame(beat, late + spread * nth as f64);
-            let strength =
-                0.72 * strength * (1.0 + 0.08 * chance.bell()) * if down { 1.0 } else { 0.8 };
-            strings[string].push(Touch {
-                at,
-                action: Action::Pluck(hz(f64::from(grip[string])), strength),
-            });
+            let strength = 0.72 * strength * (1.0 + 0.08 * chance.bell()) * if down { 1.0 } else { 0.8 };
+            strings[string].push(Touch { at, action: Action::Pluck(hz(f64::from(grip[string])), strength) });
         }
     }
 }
@@ -122,10 +109,7 @@ fn change_grip(take: &Take, strings: &mut [Vec<Touch>; 6], beat: f64) {
     let (old, new) = (score::chord_at(beat - 0.5), score::chord_at(beat));
     for (string, touches) in strings.iter_mut().enumerate() {
         if old.strings[string] != new.strings[string] {
-            touches.push(Touch {
-                at: take.frame(beat, -0.012),
-                action: Action::Damp,
-            });
+            touches.push(Touch { at: take.frame(beat, -0.012), action: Action::Damp });
         }
     }
 }
@@ -136,21 +120,13 @@ fn ring(take: &Take, chance: &mut Chance, touches: &[Touch], start: i64) -> Vec<
     let tail = take.span(2.0);
     let length = take.frames + tail + start.unsigned_abs() as usize;
     let longest = (rate / 60.0) as usize;
-    let mut wire = Wire {
-        line: vec![0.0; longest],
-        ..Wire::default()
-    };
+    let mut wire = Wire { line: vec![0.0; longest], ..Wire::default() };
     let mut out = vec![0.0_f32; length];
     let mut next = 0;
     for (n, out) in out.iter_mut().enumerate() {
-        while let Some(touch) = touches
-            .get(next)
-            .filter(|touch| touch.at <= start + n as i64)
-        {
+        while let Some(touch) = touches.get(next).filter(|touch| touch.at <= start + n as i64) {
             match touch.action {
-                Action::Pluck(hz, strength) => {
-                    wire.pluck(take, chance, hz, strength.clamp(0.1, 1.1))
-                }
+                Action::Pluck(hz, strength) => wire.pluck(take, chance, hz, strength.clamp(0.1, 1.1)),
                 Action::Damp => wire.loss = wire.damped,
             }
             next += 1;
@@ -275,19 +251,12 @@ mod tests {
         for rate in [22_050, 44_100, 48_000, 96_000, 192_000] {
             let take = Take::new(rate, 0);
             for note in [40.0, 52.0, 67.0] {
-                let touch = Touch {
-                    at: 0,
-                    action: Action::Pluck(hz(note), 0.8),
-                };
+                let touch = Touch { at: 0, action: Action::Pluck(hz(note), 0.8) };
                 let sound = ring(&take, &mut Chance::new(9), &[touch], 0);
                 let near = take.rate / hz(note);
                 let span = (0.9 * near) as usize..(1.1 * near) as usize + 2;
-                let cents =
-                    1200.0 * (near / period(&sound[take.span(0.1)..take.span(0.6)], span)).log2();
-                assert!(
-                    cents.abs() < 6.0,
-                    "{rate} Hz, note {note}: {cents:.1} cents"
-                );
+                let cents = 1200.0 * (near / period(&sound[take.span(0.1)..take.span(0.6)], span)).log2();
+                assert!(cents.abs() < 6.0, "{rate} Hz, note {note}: {cents:.1} cents");
             }
         }
     }
@@ -299,10 +268,7 @@ mod tests {
             assert!(grip[3..].iter().all(|&note| note > 0));
             let open = [40, 45, 50, 55, 59, 64];
             for (&note, open) in grip.iter().zip(open) {
-                assert!(
-                    note == 0 || (open..=open + 5).contains(&note),
-                    "{note} on {open}"
-                );
+                assert!(note == 0 || (open..=open + 5).contains(&note), "{note} on {open}");
             }
         }
     }

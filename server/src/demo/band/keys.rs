@@ -42,47 +42,21 @@ pub fn record(take: &Take) -> [Track; 2] {
     let mut hit = |beat: f64, beats: f64, note: f64, velocity: f64, late: f64| {
         let velocity = (velocity * (1.0 + 0.07 * chance.bell())).clamp(0.1, 1.0);
         let at = take.frame(beat, late + 0.003 * chance.bell());
-        left.add(
-            at,
-            &sound(take, chance, note, beats, velocity),
-            0.3 + 0.7 * velocity,
-        );
+        left.add(at, &sound(take, chance, note, beats, velocity), 0.3 + 0.7 * velocity);
     };
     for bar in 0..score::BARS {
-        let strokes = if bar < score::CHORUS {
-            VERSE[bar % 2]
-        } else {
-            CHORUS[bar % 2]
-        };
+        let strokes = if bar < score::CHORUS { VERSE[bar % 2] } else { CHORUS[bar % 2] };
         for &(beat, beats, velocity, fingers) in strokes {
             let beat = 4.0 * bar as f64 + beat;
             let chord = score::chord_at(beat);
             for &finger in fingers {
                 // Fingers land one after the other, and the top note sings out.
                 let accent = if finger == 3 { 1.1 } else { 0.95 };
-                hit(
-                    beat,
-                    beats,
-                    f64::from(chord.keys[finger]),
-                    velocity * accent,
-                    0.003 * finger as f64,
-                );
+                hit(beat, beats, f64::from(chord.keys[finger]), velocity * accent, 0.003 * finger as f64);
             }
             if bar >= score::CHORUS && beat % 2.0 == 0.0 {
-                hit(
-                    beat,
-                    beats,
-                    f64::from(chord.root) + 12.0,
-                    0.8 * velocity,
-                    0.0,
-                );
-                hit(
-                    beat,
-                    beats,
-                    f64::from(chord.keys[3]) + 12.0,
-                    0.6 * velocity,
-                    0.006,
-                );
+                hit(beat, beats, f64::from(chord.root) + 12.0, 0.8 * velocity, 0.0);
+                hit(beat, beats, f64::from(chord.keys[3]) + 12.0, 0.6 * velocity, 0.006);
             }
         }
     }
@@ -109,11 +83,7 @@ fn sound(take: &Take, chance: &mut Chance, note: f64, beats: f64, velocity: f64)
     let (fall, bark_fall, ping_fall) = (decay(ring, rate), decay(1.8, rate), decay(0.4, rate));
     let (mut level, mut bark, mut ping) = (1.0, 0.14 + 0.26 * velocity * velocity, 0.4 * velocity);
     // The ping keeps below the ceiling: a lower partial of the tine on high notes.
-    let tine = if pitch * 15.0 < 9_000.0_f64.min(take.ceiling_hz()) {
-        14.0
-    } else {
-        7.0
-    };
+    let tine = if pitch * 15.0 < 9_000.0_f64.min(take.ceiling_hz()) { 14.0 } else { 7.0 };
     let mut bar = chance.unit();
     let mut beside = chance.unit();
     (0..held + release)

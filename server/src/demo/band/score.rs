@@ -36,71 +36,17 @@ pub struct Chord {
 }
 
 const fn chord(root: u8, fifth: u8, strings: [u8; 6], keys: [u8; 4], choir: [u8; 4]) -> Chord {
-    Chord {
-        root,
-        fifth,
-        strings,
-        keys,
-        choir,
-    }
+    Chord { root, fifth, strings, keys, choir }
 }
 
-static EM7: Chord = chord(
-    28,
-    35,
-    [40, 47, 52, 55, 62, 67],
-    [55, 59, 62, 66],
-    [52, 59, 64, 67],
-);
-static CMAJ7: Chord = chord(
-    36,
-    31,
-    [0, 48, 52, 55, 59, 64],
-    [52, 55, 59, 62],
-    [52, 60, 64, 67],
-);
-static CADD9: Chord = chord(
-    36,
-    31,
-    [0, 48, 52, 55, 62, 67],
-    [55, 60, 62, 64],
-    [55, 60, 64, 67],
-);
-static G: Chord = chord(
-    31,
-    38,
-    [43, 47, 50, 55, 62, 67],
-    [55, 59, 62, 67],
-    [55, 59, 62, 67],
-);
-static D_FIS: Chord = chord(
-    30,
-    33,
-    [42, 45, 50, 57, 62, 66],
-    [54, 57, 62, 64],
-    [54, 57, 62, 66],
-);
-static D: Chord = chord(
-    38,
-    33,
-    [0, 0, 50, 57, 62, 66],
-    [54, 57, 62, 66],
-    [54, 57, 62, 69],
-);
-static DSUS4: Chord = chord(
-    38,
-    33,
-    [0, 0, 50, 57, 62, 67],
-    [55, 57, 62, 67],
-    [55, 57, 62, 67],
-);
-static AM7: Chord = chord(
-    33,
-    40,
-    [0, 45, 52, 55, 60, 64],
-    [55, 60, 64, 71],
-    [57, 60, 64, 67],
-);
+static EM7: Chord = chord(28, 35, [40, 47, 52, 55, 62, 67], [55, 59, 62, 66], [52, 59, 64, 67]);
+static CMAJ7: Chord = chord(36, 31, [0, 48, 52, 55, 59, 64], [52, 55, 59, 62], [52, 60, 64, 67]);
+static CADD9: Chord = chord(36, 31, [0, 48, 52, 55, 62, 67], [55, 60, 62, 64], [55, 60, 64, 67]);
+static G: Chord = chord(31, 38, [43, 47, 50, 55, 62, 67], [55, 59, 62, 67], [55, 59, 62, 67]);
+static D_FIS: Chord = chord(30, 33, [42, 45, 50, 57, 62, 66], [54, 57, 62, 64], [54, 57, 62, 66]);
+static D: Chord = chord(38, 33, [0, 0, 50, 57, 62, 66], [54, 57, 62, 66], [54, 57, 62, 69]);
+static DSUS4: Chord = chord(38, 33, [0, 0, 50, 57, 62, 67], [55, 57, 62, 67], [55, 57, 62, 67]);
+static AM7: Chord = chord(33, 40, [0, 45, 52, 55, 60, 64], [55, 60, 64, 71], [57, 60, 64, 67]);
 
 /// The chord of each half bar.
 #[rustfmt::skip]
@@ -144,13 +90,8 @@ const VERSE_A: Beat = Beat {
     ride: "",
     crash: "",
 };
-const VERSE_B: Beat = Beat {
-    kick: "9.....6.8.....4.",
-    snare: "....9..1.2..9.2.",
-    hat: "8.5.7.538.5.7...",
-    open: "..............7.",
-    ..VERSE_A
-};
+const VERSE_B: Beat =
+    Beat { kick: "9.....6.8.....4.", snare: "....9..1.2..9.2.", hat: "8.5.7.538.5.7...", open: "..............7.", ..VERSE_A };
 const CHORUS_A: Beat = Beat {
     kick: "9..5..8.9..5....",
     snare: "....9..2....9..2",
@@ -160,13 +101,8 @@ const CHORUS_A: Beat = Beat {
     ride: "8.6.8.6.8.6.8.6.",
     crash: "",
 };
-const CHORUS_B: Beat = Beat {
-    kick: "9..5..8...8.5...",
-    snare: "....9..2.1..9.32",
-    hat: "6...6...6.5.6...",
-    open: "..7...7.......8.",
-    ..CHORUS_A
-};
+const CHORUS_B: Beat =
+    Beat { kick: "9..5..8...8.5...", snare: "....9..2.1..9.32", hat: "6...6...6.5.6...", open: "..7...7.......8.", ..CHORUS_A };
 
 /// The sixteen bars of drums.
 #[rustfmt::skip]

@@ -12,9 +12,7 @@ fn db(x: f64) -> f64 {
 }
 
 fn peak(samples: &[f32]) -> f64 {
-    db(samples
-        .iter()
-        .fold(0.0_f64, |peak, &x| peak.max(f64::from(x).abs())))
+    db(samples.iter().fold(0.0_f64, |peak, &x| peak.max(f64::from(x).abs())))
 }
 
 fn rms(samples: &[f32]) -> f64 {
@@ -26,9 +24,7 @@ fn rms(samples: &[f32]) -> f64 {
 fn bars(stem: &Stem, bars: Range<usize>) -> Vec<f32> {
     let frames = stem.samples.len() / stem.channels;
     let span = bars.start * frames / score::BARS..bars.end * frames / score::BARS;
-    (0..stem.channels)
-        .flat_map(|plane| stem.plane(plane)[span.clone()].to_vec())
-        .collect()
+    (0..stem.channels).flat_map(|plane| stem.plane(plane)[span.clone()].to_vec()).collect()
 }
 
 #[test]
@@ -57,15 +53,10 @@ fn every_stem_comes_in_at_its_level() {
     for (stem, info) in song().stems.iter().zip(&STEMS) {
         assert!(stem.samples.iter().all(|x| x.is_finite()), "{}", stem.name);
         let peak = peak(&stem.samples);
-        assert!(
-            (peak - f64::from(info.peak_db)).abs() < 0.01,
-            "{}: {peak:.2} dBFS",
-            stem.name
-        );
+        assert!((peak - f64::from(info.peak_db)).abs() < 0.01, "{}: {peak:.2} dBFS", stem.name);
         assert!((-12.0..=-6.0).contains(&info.peak_db), "{}", stem.name);
         for plane in 0..stem.channels {
-            let offset =
-                stem.plane(plane).iter().map(|&x| f64::from(x)).sum::<f64>() / song().frames as f64;
+            let offset = stem.plane(plane).iter().map(|&x| f64::from(x)).sum::<f64>() / song().frames as f64;
             assert!(db(offset.abs()) < -70.0, "{}: offset {offset:e}", stem.name);
         }
     }
@@ -86,47 +77,30 @@ fn every_bar_that_a_part_plays_is_heard() {
     for (stem, info) in song().stems.iter().zip(&STEMS) {
         for bar in info.bars.iter().flat_map(|&(first, after)| first..after) {
             let rms = rms(&bars(stem, bar..bar + 1));
-            assert!(
-                span(stem.name).contains(&rms),
-                "{}, bar {bar}: {rms:.1} dBFS",
-                stem.name
-            );
+            assert!(span(stem.name).contains(&rms), "{}, bar {bar}: {rms:.1} dBFS", stem.name);
         }
     }
 }
 
 #[test]
 fn the_chorus_is_bigger_than_the_verse() {
-    for name in [
-        "Kick", "Hats", "Bass", "Keys", "Guitar", "Lead vox", "Choir",
-    ] {
+    for name in ["Kick", "Hats", "Bass", "Keys", "Guitar", "Lead vox", "Choir"] {
         let stem = song().stems.iter().find(|stem| stem.name == name).unwrap();
         let (verse, chorus) = (rms(&bars(stem, 4..7)), rms(&bars(stem, 8..15)));
-        assert!(
-            chorus > verse + 0.5,
-            "{name}: {verse:.1} and {chorus:.1} dBFS"
-        );
+        assert!(chorus > verse + 0.5, "{name}: {verse:.1} and {chorus:.1} dBFS");
     }
 }
 
 #[test]
 fn the_fill_is_on_the_toms() {
-    let toms = song()
-        .stems
-        .iter()
-        .find(|stem| stem.name == "Toms")
-        .unwrap();
+    let toms = song().stems.iter().find(|stem| stem.name == "Toms").unwrap();
     let (fill, before) = (rms(&bars(toms, 7..8)), rms(&bars(toms, 6..7)));
     assert!(fill > before + 25.0, "{fill:.1} and {before:.1} dBFS");
 }
 
 #[test]
 fn a_gate_can_tell_ghost_notes_from_spill() {
-    let snare = song()
-        .stems
-        .iter()
-        .find(|stem| stem.name == "Snare")
-        .unwrap();
+    let snare = song().stems.iter().find(|stem| stem.name == "Snare").unwrap();
     let sixteenth = |step: usize| {
         let frames = song().frames / (16 * score::BARS);
         peak(&snare.plane(0)[step * frames..(step + 1) * frames])
@@ -153,20 +127,12 @@ fn the_loop_has_no_seam() {
         for stem in &song.stems {
             for plane in 0..stem.channels {
                 let plane = stem.plane(plane);
-                let around: Vec<f32> = plane[plane.len() - near..]
-                    .iter()
-                    .chain(&plane[..near])
-                    .copied()
-                    .collect();
+                let around: Vec<f32> = plane[plane.len() - near..].iter().chain(&plane[..near]).copied().collect();
                 let steps: Vec<f32> = around.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
                 let seam = steps[near - 1];
                 let usual = steps.iter().enumerate().filter(|&(at, _)| at != near - 1);
                 let usual = usual.fold(0.0_f32, |most, (_, &step)| most.max(step));
-                assert!(
-                    seam <= 1.2 * usual + 1e-5,
-                    "{}: {seam} beside {usual}",
-                    stem.name
-                );
+                assert!(seam <= 1.2 * usual + 1e-5, "{}: {seam} beside {usual}", stem.name);
             }
         }
     }
@@ -178,11 +144,7 @@ fn faders_up_it_is_a_mix_with_room_above() {
     let mut main = [vec![0.0_f32; frames], vec![0.0_f32; frames]];
     for stem in &song().stems {
         // A mono strip in the centre is 3 dB down on either side.
-        let gain = if stem.channels == 1 {
-            0.5_f32.sqrt()
-        } else {
-            1.0
-        };
+        let gain = if stem.channels == 1 { 0.5_f32.sqrt() } else { 1.0 };
         for (side, main) in main.iter_mut().enumerate() {
             for (sum, x) in main.iter_mut().zip(stem.plane(side.min(stem.channels - 1))) {
                 *sum += gain * x;
@@ -201,30 +163,18 @@ fn it_is_the_same_song_at_any_rate() {
         let other = Song::render(rate);
         assert_eq!(other.frames, 32 * rate as usize);
         for (a, b) in song().stems.iter().zip(&other.stems) {
-            assert!(
-                b.samples.iter().all(|x| x.is_finite()),
-                "{} at {rate} Hz",
-                b.name
-            );
+            assert!(b.samples.iter().all(|x| x.is_finite()), "{} at {rate} Hz", b.name);
             // At 22.05 kHz the cymbals lose the octave that makes most of them.
             let slack = if rate < 44_100 { 6.0 } else { 2.0 };
             let (a_rms, b_rms) = (rms(&a.samples), rms(&b.samples));
-            assert!(
-                (a_rms - b_rms).abs() < slack,
-                "{} at {rate} Hz: {b_rms:.1}, not {a_rms:.1}",
-                a.name
-            );
+            assert!((a_rms - b_rms).abs() < slack, "{} at {rate} Hz: {b_rms:.1}, not {a_rms:.1}", a.name);
         }
     }
 }
 
 #[test]
 fn reading_goes_round() {
-    let stem = Stem {
-        name: "",
-        channels: 2,
-        samples: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
-    };
+    let stem = Stem { name: "", channels: 2, samples: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
     let mut out = [0.0; 5];
     stem.read(0, 2, &mut out);
     assert_eq!(out, [3.0, 1.0, 2.0, 3.0, 1.0]);

@@ -276,9 +276,7 @@ impl Track {
 
     /// The largest sample.
     pub fn peak(&self) -> f64 {
-        self.0
-            .iter()
-            .fold(0.0_f64, |peak, &x| peak.max(f64::from(x.abs())))
+        self.0.iter().fold(0.0_f64, |peak, &x| peak.max(f64::from(x.abs())))
     }
 
     /// Scales so that the largest sample is `peak`; silence stays silence.
@@ -320,10 +318,7 @@ mod tests {
         let tries: Vec<f64> = (0..20_000).map(|_| chance.bell()).collect();
         let mean = tries.iter().sum::<f64>() / tries.len() as f64;
         let spread = (tries.iter().map(|x| x * x).sum::<f64>() / tries.len() as f64).sqrt();
-        assert!(
-            mean.abs() < 0.03 && (spread - 1.0).abs() < 0.03,
-            "{mean} {spread}"
-        );
+        assert!(mean.abs() < 0.03 && (spread - 1.0).abs() < 0.03, "{mean} {spread}");
         assert!(tries.iter().all(|x| x.abs() < 3.5));
     }
 

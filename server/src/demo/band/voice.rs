@@ -34,35 +34,10 @@ pub struct Phone {
 /// # Panics
 /// On a letter that is not listed: the lyrics are part of the program, and a test sings them all.
 pub fn phone(letter: char) -> Phone {
-    let vowel = |formants| Phone {
-        formants,
-        voice: 1.0,
-        breath: 0.025,
-        hiss: (0.0, 5000.0),
-        seconds: 0.0,
-        stop: false,
-    };
-    let sonorant = |formants, voice, seconds| Phone {
-        voice,
-        breath: 0.0,
-        seconds,
-        ..vowel(formants)
-    };
-    let noisy = |formants, voice, hiss, seconds| Phone {
-        voice,
-        breath: 0.01,
-        hiss,
-        seconds,
-        ..vowel(formants)
-    };
-    let stop = |formants, voice, breath, hiss, seconds| Phone {
-        formants,
-        voice,
-        breath,
-        hiss,
-        seconds,
-        stop: true,
-    };
+    let vowel = |formants| Phone { formants, voice: 1.0, breath: 0.025, hiss: (0.0, 5000.0), seconds: 0.0, stop: false };
+    let sonorant = |formants, voice, seconds| Phone { voice, breath: 0.0, seconds, ..vowel(formants) };
+    let noisy = |formants, voice, hiss, seconds| Phone { voice, breath: 0.01, hiss, seconds, ..vowel(formants) };
+    let stop = |formants, voice, breath, hiss, seconds| Phone { formants, voice, breath, hiss, seconds, stop: true };
     match letter {
         'i' => vowel([310.0, 2150.0, 2900.0]),
         'I' => vowel([420.0, 1850.0, 2600.0]),
@@ -79,12 +54,7 @@ pub fn phone(letter: char) -> Phone {
         'r' => sonorant([350.0, 1100.0, 1650.0], 0.6, 0.07),
         'w' => sonorant([310.0, 680.0, 2300.0], 0.55, 0.07),
         'y' => sonorant([280.0, 2200.0, 3000.0], 0.6, 0.06),
-        'h' => Phone {
-            voice: 0.0,
-            breath: 0.32,
-            seconds: 0.08,
-            ..vowel([560.0, 1600.0, 2550.0])
-        },
+        'h' => Phone { voice: 0.0, breath: 0.32, seconds: 0.08, ..vowel([560.0, 1600.0, 2550.0]) },
         'v' => noisy([320.0, 1150.0, 2400.0], 0.35, (0.03, 5500.0), 0.06),
         'D' => noisy([320.0, 1400.0, 2500.0], 0.38, (0.03, 6000.0), 0.05),
         'z' => noisy([300.0, 1700.0, 2600.0], 0.25, (0.12, 6500.0), 0.075),
@@ -123,11 +93,7 @@ pub fn record(take: &Take) -> Track {
     let chance = &mut take.chance(5);
     let cues = plan(chance);
     let mut track = take.track();
-    track.add(
-        -(take.span(LEAD_IN) as i64),
-        &sing(take, chance, &cues),
-        1.0,
-    );
+    track.add(-(take.span(LEAD_IN) as i64), &sing(take, chance, &cues), 1.0);
     track
 }
 
@@ -135,44 +101,19 @@ pub fn record(take: &Take) -> Track {
 /// note, a breath where there is room for one.
 fn plan(chance: &mut Chance) -> Vec<Cue> {
     let is_vowel = |letter: &char| "iIeaouUV".contains(*letter);
-    let length = |letters: &[char]| {
-        letters
-            .iter()
-            .map(|&letter| phone(letter).seconds)
-            .sum::<f64>()
-    };
+    let length = |letters: &[char]| letters.iter().map(|&letter| phone(letter).seconds).sum::<f64>();
     let parts: Vec<(Vec<char>, Vec<char>, Vec<char>)> = (score::LEAD.iter())
         .map(|&(_, _, _, text)| {
             let letters: Vec<char> = text.chars().filter(|&letter| letter != '-').collect();
             let first = letters.iter().position(is_vowel).unwrap_or(letters.len());
-            let last = letters
-                .iter()
-                .rposition(is_vowel)
-                .map_or(first, |at| at + 1);
-            (
-                letters[..first].to_vec(),
-                letters[first..last].to_vec(),
-                letters[last..].to_vec(),
-            )
+            let last = letters.iter().rposition(is_vowel).map_or(first, |at| at + 1);
+            (letters[..first].to_vec(), letters[first..last].to_vec(), letters[last..].to_vec())
         })
         .collect();
-    let starts: Vec<f64> = (score::LEAD.iter())
-        .map(|&(beat, ..)| score::seconds(beat) + 0.006 * chance.bell())
-        .collect();
+    let starts: Vec<f64> = (score::LEAD.iter()).map(|&(beat, ..)| score::seconds(beat) + 0.006 * chance.bell()).collect();
 
-    let silence = Phone {
-        voice: 0.0,
-        breath: 0.0,
-        seconds: 0.0,
-        ..phone('V')
-    };
-    let mut cues = vec![Cue {
-        seconds: -LEAD_IN,
-        phone: silence,
-        note: 59.0,
-        effort: 0.7,
-        fresh: false,
-    }];
+    let silence = Phone { voice: 0.0, breath: 0.0, seconds: 0.0, ..phone('V') };
+    let mut cues = vec![Cue { seconds: -LEAD_IN, phone: silence, note: 59.0, effort: 0.7, fresh: false }];
     let mut held = phone('V');
     let mut end = -LEAD_IN;
     for (at, &(_, beats, note, text)) in score::LEAD.iter().enumerate() {
@@ -180,22 +121,11 @@ fn plan(chance: &mut Chance) -> Vec<Cue> {
         let note = f64::from(note);
         let onset_at = starts[at] - length(onset);
         // Higher and longer is sung harder.
-        let effort =
-            0.76 + 0.012 * (note - 62.0) + 0.05 * (beats - 0.5).min(1.0) + 0.03 * chance.bell();
-        let cue = |seconds, phone, fresh| Cue {
-            seconds,
-            phone,
-            note,
-            effort,
-            fresh,
-        };
+        let effort = 0.76 + 0.012 * (note - 62.0) + 0.05 * (beats - 0.5).min(1.0) + 0.03 * chance.bell();
+        let cue = |seconds, phone, fresh| Cue { seconds, phone, note, effort, fresh };
 
         if onset_at - end > BREATH_GAP || at == 0 {
-            let breath = Phone {
-                breath: 0.06,
-                hiss: (0.012, 4200.0),
-                ..silence
-            };
+            let breath = Phone { breath: 0.06, hiss: (0.012, 4200.0), ..silence };
             let inhale = 0.34 + 0.05 * chance.bell();
             cues.push(cue(onset_at - 0.08 - inhale, breath, false));
             cues.push(cue(onset_at - 0.08, silence, false));
@@ -207,20 +137,13 @@ fn plan(chance: &mut Chance) -> Vec<Cue> {
                 // An h is the coming vowel, whispered.
                 sound.formants = vowels.first().map_or(held, |&vowel| phone(vowel)).formants;
             }
-            push_sound(
-                &mut cues,
-                cue(seconds, sound, false),
-                nth == 0 && seconds - end > 0.05,
-            );
+            push_sound(&mut cues, cue(seconds, sound, false), nth == 0 && seconds - end > 0.05);
             seconds += sound.seconds;
         }
         // Sung up to where the next syllable's consonants take over, or to the end of the note.
         let next = (at + 1 < parts.len()).then(|| starts[at + 1] - length(&parts[at + 1].0));
         let wanted = starts[at] + score::seconds(beats);
-        end = next.map_or(
-            wanted,
-            |next| if next - wanted < 0.2 { next } else { wanted },
-        );
+        end = next.map_or(wanted, |next| if next - wanted < 0.2 { next } else { wanted });
         let open_until = end - length(coda);
         if text.starts_with('-') {
             cues.push(cue(starts[at], held, false));
@@ -241,14 +164,7 @@ fn plan(chance: &mut Chance) -> Vec<Cue> {
             seconds += phone(letter).seconds;
         }
         if next.is_none_or(|next| next - end > 0.03) {
-            cues.push(cue(
-                end,
-                Phone {
-                    formants: held.formants,
-                    ..silence
-                },
-                false,
-            ));
+            cues.push(cue(end, Phone { formants: held.formants, ..silence }, false));
         }
     }
     cues
@@ -259,20 +175,9 @@ fn push_sound(cues: &mut Vec<Cue>, cue: Cue, after_rest: bool) {
     let sound = cue.phone;
     if sound.stop {
         let voice = if after_rest { 0.0 } else { sound.voice };
-        let closed = Phone {
-            voice,
-            breath: 0.0,
-            hiss: (0.0, sound.hiss.1),
-            ..sound
-        };
-        cues.push(Cue {
-            phone: closed,
-            ..cue
-        });
-        cues.push(Cue {
-            seconds: cue.seconds + sound.seconds - 0.022,
-            ..cue
-        });
+        let closed = Phone { voice, breath: 0.0, hiss: (0.0, sound.hiss.1), ..sound };
+        cues.push(Cue { phone: closed, ..cue });
+        cues.push(Cue { seconds: cue.seconds + sound.seconds - 0.022, ..cue });
     } else {
         cues.push(cue);
     }
@@ -287,10 +192,7 @@ struct Moving {
 
 impl Moving {
     fn at(value: f64) -> Self {
-        Self {
-            first: value,
-            value,
-        }
+        Self { first: value, value }
     }
 
     fn towards(&mut self, target: f64, share: f64) -> f64 {
@@ -332,12 +234,7 @@ fn sing(take: &Take, chance: &mut Chance, cues: &[Cue]) -> Vec<f32> {
     // The mouth moves on a grid of a millisecond.
     let step = take.span(0.001).max(1);
     let grid = rate / step as f64;
-    let (mouth, gate, hiss_gate, slide) = (
-        glide(0.014, grid),
-        glide(0.008, grid),
-        glide(0.004, grid),
-        glide(0.024, grid),
-    );
+    let (mouth, gate, hiss_gate, slide) = (glide(0.014, grid), glide(0.008, grid), glide(0.004, grid), glide(0.024, grid));
     let mut formants = cues[0].phone.formants.map(Moving::at);
     let (mut voice, mut breath, mut hiss) = (Moving::at(0.0), Moving::at(0.0), Moving::at(0.0));
     let mut note = Moving::at(cues[0].note);
@@ -382,14 +279,10 @@ fn sing(take: &Take, chance: &mut Chance, cues: &[Cue]) -> Vec<f32> {
             let pitch = hz(note.towards(cue.note, slide) - scoop + vibrato + drift);
             turn = pitch / rate;
 
-            let effort =
-                effort.towards(cue.effort, slide) * (1.0 + 0.05 * growth * sine(sway + 0.2));
+            let effort = effort.towards(cue.effort, slide) * (1.0 + 0.05 * growth * sine(sway + 0.2));
             // A short swell into the vowel, then a slow fade.
             let swell = 1.0 + 0.1 * (held / 0.25).min(1.0) - 0.08 * (held - 0.6).clamp(0.0, 2.0);
-            shade = glide(
-                1.0 / (std::f64::consts::TAU * (1400.0 + 4600.0 * effort * effort)),
-                rate,
-            );
+            shade = glide(1.0 / (std::f64::consts::TAU * (1400.0 + 4600.0 * effort * effort)), rate);
             let open = voice.towards(phone.voice * effort * swell, gate);
             aspirate = breath.towards(phone.breath, gate);
             hiss.towards(phone.hiss.0, hiss_gate);
@@ -412,14 +305,12 @@ fn sing(take: &Take, chance: &mut Chance, cues: &[Cue]) -> Vec<f32> {
         let noise = chance.noise() * take.noise_gain();
         // Breath comes in puffs, as the folds part.
         let puff = 0.35 + 0.65 * (1.0 - source.phase);
-        let mut x =
-            dark * makeup + noise * (aspirate * (1.0 - makeup.min(1.0)) + 0.012 * puff * makeup);
+        let mut x = dark * makeup + noise * (aspirate * (1.0 - makeup.min(1.0)) + 0.012 * puff * makeup);
         for formant in &mut tract {
             x = formant.next(x);
         }
         // Part of the breath never meets the tract's lower resonances: the air above 6 kHz.
-        let past =
-            2.0 * hiss_filter.band(noise) * hiss.value + 0.035 * air.high(noise) * puff * makeup;
+        let past = 2.0 * hiss_filter.band(noise) * hiss.value + 0.035 * air.high(noise) * puff * makeup;
         *out = rumble.high(x + past) as f32;
     }
     out
@@ -446,19 +337,13 @@ mod tests {
         for pair in cues.windows(2) {
             assert!(pair[0].seconds <= pair[1].seconds, "{pair:?}");
         }
-        assert!(
-            cues[0].seconds >= -LEAD_IN
-                && cues.last().unwrap().seconds < score::seconds(score::BEATS)
-        );
+        assert!(cues[0].seconds >= -LEAD_IN && cues.last().unwrap().seconds < score::seconds(score::BEATS));
     }
 
     #[test]
     fn the_singer_breathes_between_lines() {
         let cues = plan(&mut Chance::new(1));
-        let breaths = cues
-            .iter()
-            .filter(|cue| cue.phone.voice == 0.0 && cue.phone.breath == 0.06)
-            .count();
+        let breaths = cues.iter().filter(|cue| cue.phone.voice == 0.0 && cue.phone.breath == 0.06).count();
         assert!((6..=9).contains(&breaths), "{breaths}");
     }
 }

@@ -1,0 +1,33 @@
+//! `headroom ports`: what there is to connect to.
+
+use super::Fail;
+use jack::{Client, ClientOptions, PortFlags};
+
+/// Lists the ports of the JACK server, with the short names that a rig can use for physical ones.
+pub fn run() -> Result<(), Fail> {
+    // A missing library panics in the loader of the `jack` crate only when it is used.
+    let opened =
+        std::panic::catch_unwind(|| Client::new("headroom-ports", ClientOptions::NO_START_SERVER | ClientOptions::SESSION_ID));
+    let client = match opened {
+        Ok(Ok((client, _))) => client,
+        Ok(Err(error)) => {
+            return Err(Fail::running(format!("no JACK server answers ({error}); start one, or use `--backend internal`")));
+        }
+        Err(_) => return Err(Fail::running("JACK's library is not on this machine: install libjack-jackd2-0 or pipewire-jack")),
+    };
+    let kinds = [
+        ("inputs of a rig (sources)", PortFlags::IS_OUTPUT, "capture"),
+        ("outputs of a rig (sinks)", PortFlags::IS_INPUT, "playback"),
+    ];
+    for (title, flags, short) in kinds {
+        println!("{title}");
+        let mut physical = 0;
+        for name in client.ports(None, Some("32 bit float mono audio"), flags) {
+            let is_physical = client.port_by_name(&name).is_some_and(|p| p.flags().contains(PortFlags::IS_PHYSICAL));
+            physical += usize::from(is_physical);
+            let alias = if is_physical { format!("{short}:{physical}") } else { String::new() };
+            println!("  {name:<40} {alias}");
+        }
+    }
+    Ok(())
+}
