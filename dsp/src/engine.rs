@@ -228,6 +228,11 @@ impl Engine {
             return false;
         }
         let Some(mut network) = adopt.network.take() else { return true };
+        // What waits names places of the old network; its sender sends it anew.
+        for batch in &mut self.timed {
+            batch.sets.clear();
+            batch.fades.iter_mut().for_each(|f| f.cancelled = true);
+        }
         if adopt.rate != self.rate {
             // Nothing of the old network can go on at another rate.
             self.rate = adopt.rate;

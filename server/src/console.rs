@@ -48,6 +48,8 @@ pub struct Console {
     open: usize,
     /// Swaps that have not come back.
     swaps: usize,
+    /// Networks sent after the first.
+    networks: u64,
     retire: bool,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
@@ -108,6 +110,7 @@ impl Console {
             applied: 0,
             open: 0,
             swaps: 1,
+            networks: 0,
             retire: false,
             inputs,
             outputs,
@@ -277,6 +280,7 @@ impl Console {
         let (adopt, meters) = self.desk.adopt(Some(before), self.inputs.clone(), self.outputs.clone());
         self.meters = meters;
         self.swaps += 1;
+        self.networks += 1;
         self.outbox.push_back(Command::Adopt(adopt));
         self.post();
     }

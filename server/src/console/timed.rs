@@ -27,4 +27,9 @@ impl Console {
     pub fn applied(&self) -> u64 {
         self.applied
     }
+
+    /// How many networks followed the first: with each, what was projected is void.
+    pub fn networks(&self) -> u64 {
+        self.networks
+    }
 }

@@ -26,6 +26,8 @@ pub trait Mixer {
     fn sent(&self) -> u64;
     /// How many of them took effect.
     fn applied(&self) -> u64;
+    /// How many networks followed the first: with each, what was projected is void.
+    fn networks(&self) -> u64;
     /// The engine's frame now.
     fn frame_now(&self) -> u64;
     /// The engine's frame at a time of the monotonic clock, in nanoseconds.
@@ -74,6 +76,9 @@ impl Mixer for Console {
     }
     fn applied(&self) -> u64 {
         self.applied()
+    }
+    fn networks(&self) -> u64 {
+        self.networks()
     }
     fn frame_now(&self) -> u64 {
         self.frame_now()

@@ -42,6 +42,8 @@ pub(super) struct Timed {
     /// A plain set concerned what was handed.
     stale: bool,
     renewed: u64,
+    /// Networks so far: what was handed to an older one is void.
+    networks: u64,
     running: bool,
 }
 
@@ -135,6 +137,11 @@ impl<M: Mixer> Hub<M> {
             self.timed.handed.sort_by_key(|h| h.key);
             let from = self.timed.handed.iter().position(|h| h.key == key).unwrap_or(0);
             self.project(from);
+        }
+        let networks = self.mixer.networks();
+        if std::mem::replace(&mut self.timed.networks, networks) != networks {
+            self.timed.stale = true;
+            self.timed.renewed = 0;
         }
         if self.timed.stale && now >= self.timed.renewed + AGAIN {
             self.timed.renewed = now;

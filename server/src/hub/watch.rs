@@ -135,23 +135,27 @@ impl Watch {
             meters: Vec::new(),
             meters_due: 0,
         };
-        match self.subs.iter().position(|s| s.text == sub.text) {
+        let known = self.subs.iter().position(|s| s.text == sub.text);
+        if known.is_none() && self.subs.len() >= MOST {
+            return false;
+        }
+        let owed = self.take_owed();
+        match known {
             Some(at) => self.subs[at] = sub,
-            None if self.subs.len() >= MOST => return false,
             None => self.subs.push(sub),
         }
-        self.assign(space, board);
+        self.assign(owed, space, board);
         true
     }
 
     /// Ends the subscription with this text, or all; false where there is none.
     pub fn remove(&mut self, text: Option<&str>, space: &AddressSpace, board: &Board) -> bool {
-        let before = self.subs.len();
-        self.subs.retain(|s| text.is_some_and(|t| t != s.text));
-        if self.subs.len() == before {
+        if !self.subs.iter().any(|s| text.is_none_or(|t| t == s.text)) {
             return false;
         }
-        self.assign(space, board);
+        let owed = self.take_owed();
+        self.subs.retain(|s| text.is_some_and(|t| t != s.text));
+        self.assign(owed, space, board);
         true
     }
 
@@ -161,8 +165,9 @@ impl Watch {
         if self.subs.iter().all(lives) {
             return false;
         }
+        let owed = self.take_owed();
         self.subs.retain(lives);
-        self.assign(space, board);
+        self.assign(owed, space, board);
         true
     }
 
@@ -176,11 +181,18 @@ impl Watch {
             sub.queue.clear();
             sub.meters.clear();
         }
-        self.assign(space, board);
+        self.assign(Vec::new(), space, board);
     }
 
-    /// Gives every address to the fastest subscription that matches it.
-    fn assign(&mut self, space: &AddressSpace, board: &Board) {
+    /// What is owed, out of all queues.
+    fn take_owed(&mut self) -> Vec<Target> {
+        let state = &self.state;
+        let queued = self.subs.iter_mut().flat_map(|s| s.queue.drain(..));
+        queued.filter(|t| state[index(*t)] & OWED != 0).collect()
+    }
+
+    /// Gives every address, and what is owed, to the fastest subscription that matches it.
+    fn assign(&mut self, owed: Vec<Target>, space: &AddressSpace, board: &Board) {
         let targets = space.len() * 2;
         self.owner.clear();
         self.owner.resize(targets, 0);
@@ -199,8 +211,6 @@ impl Watch {
                 }
             }
         }
-        let mut owed: Vec<Target> = self.subs.iter_mut().flat_map(|s| s.queue.drain(..)).collect();
-        owed.retain(|t| self.state.get(index(*t)).is_some_and(|s| s & OWED != 0));
         self.state.fill(0);
         for target in owed {
             self.owe(target);

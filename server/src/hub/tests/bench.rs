@@ -62,6 +62,7 @@ pub struct BenchMixer {
     under_way: usize,
     /// Batches for the next period.
     pub flushes: u64,
+    networks: u64,
     /// Batches for a frame to come.
     pub projected: Vec<u64>,
     now: Arc<AtomicU64>,
@@ -94,6 +95,7 @@ impl BenchMixer {
             applied: 0,
             under_way: 0,
             flushes: 0,
+            networks: 0,
             projected,
             now,
         }
@@ -134,6 +136,7 @@ impl Mixer for BenchMixer {
         if self.desk.needs_swap() {
             let before = self.desk.replan_structure().expect("it compiles");
             self.meters = adopt(&mut self.desk, Some(&before), &mut self.handle);
+            self.networks += 1;
         }
     }
     fn flush(&mut self) -> bool {
@@ -164,6 +167,9 @@ impl Mixer for BenchMixer {
     fn applied(&self) -> u64 {
         self.applied
     }
+    fn networks(&self) -> u64 {
+        self.networks
+    }
     fn frame_now(&self) -> u64 {
         self.handle.frames()
     }
@@ -185,6 +191,7 @@ impl Mixer for BenchMixer {
         let (new, rig) = desk(text);
         self.desk = new;
         self.meters = adopt(&mut self.desk, Some(&before), &mut self.handle);
+        self.networks += 1;
         Ok(Reloaded { rig })
     }
     fn events(&mut self) -> Vec<BackendEvent> {

@@ -195,6 +195,22 @@ fn who_unsubscribes_is_told_no_more() {
 }
 
 #[test]
+fn what_is_owed_outlives_the_faster_of_two_subscriptions() {
+    let mut bench = Bench::new();
+    let (one, two) = (bench.client(1), bench.client(2));
+    bench.subscribe(two, &["/ch/*/fader".into(), OscType::Int(60), f(2.0)]);
+    bench.subscribe(two, &["/ch/1/fader".into(), OscType::Int(60), f(10.0)]);
+    bench.send(one, "/ch/1/fader", &[f(-1.0)]);
+    bench.run(STEP);
+    bench.send(one, "/ch/1/fader", &[f(-2.0)]);
+    bench.run(STEP);
+    assert_eq!(bench.heard(two), [at("/ch/1/fader", -1.0)]);
+    bench.send(two, "/unsubscribe", &["/ch/1/fader".into()]);
+    bench.run(SECOND);
+    assert_eq!(bench.heard(two).last(), Some(&at("/ch/1/fader", -2.0)));
+}
+
+#[test]
 fn a_fade_is_told_while_it_moves_to_its_maker_too() {
     let mut bench = Bench::new();
     let (one, two) = (bench.client(1), bench.client(2));

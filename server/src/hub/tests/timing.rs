@@ -90,6 +90,29 @@ fn what_was_handed_follows_other_sets_of_its_strip() {
 }
 
 #[test]
+fn a_new_network_keeps_what_was_handed() {
+    let text = "[[channel]]\nname = \"A\"\nchain = []\n[[channel]]\nname = \"B\"\nchain = [\"comp\"]\n[main]\nchain = [\"limiter\"]\n";
+    let mut bench = Bench::of(text);
+    let one = bench.client(1);
+    bench.play(0.01);
+    bench.run(SECOND / 2);
+    let begin = bench.now;
+    bench.later(one, 100 * STEP, &[message("/ch/*/fader", &[f(-6.0)])]);
+    bench.run(90 * STEP);
+    // The limiter's latency belongs to the schedule.
+    bench.send(one, "/main/limiter/lookahead", &[f(3.0)]);
+    bench.run(SECOND / 2);
+    assert_eq!(bench.number(one, "/ch/2/fader"), -6.0);
+    let latency = bench.number(one, "/main/latency") as usize;
+    let output = bench.output();
+    let due = ((begin + 100 * STEP) * RATE / SECOND) as usize + latency;
+    // Old and new are crossfaded meanwhile, and carry the same: nothing moves before it is due.
+    let moved = moves(output, due - 2000);
+    assert!(moved.iter().any(|m| (due - 200..due + 5).contains(m)), "{moved:?} for {due}");
+    assert!((20.0 * (output[output.len() - 1] / output[due - 2000]).log10() + 6.0).abs() < 0.05);
+}
+
+#[test]
 fn late_bundles_run_at_once_and_are_counted() {
     let mut bench = Bench::new();
     let one = bench.client(1);
