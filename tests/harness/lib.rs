@@ -29,7 +29,7 @@ mod wav;
 pub use headroom::Headroom;
 pub use isolate::{isolated, isolated_for};
 pub use jackd::{Jackd, tool};
-pub use osc::Osc;
+pub use osc::{Osc, message};
 pub use peer::Peer;
 pub use peer_process::peer_main;
 pub use wav::{peak, read_wav, write_wav};
