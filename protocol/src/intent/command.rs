@@ -51,14 +51,14 @@ pub static COMMANDS: &[Command] = &[
     Command {
         address: "/status",
         args: "",
-        answer: "s:text",
+        answer: "s:name value …",
         doc: "How the server is: backend, load, xruns, missing ports",
         parse: |_, _| Ok(Intent::Status),
     },
     Command {
         address: "/subscribe",
         args: "s:pattern [i:lease_s] [f:rate_hz]",
-        answer: "s:pattern",
+        answer: "s:pattern i:addresses",
         doc: "Present values at once, then changes; a lease lasts 10 s (60 at most), any packet renews it; 30 Hz for values, 20 for meters, 100 at most",
         parse: subscribe,
     },
@@ -72,7 +72,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         address: "/sync",
         args: "[i:last_seen]",
-        answer: "values, then /rev i:revision i:previous",
+        answer: "i:addresses, then /rev i:revision i:previous",
         doc: "Every subscribed address that changed since a revision, or all",
         parse: sync,
     },
