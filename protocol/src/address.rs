@@ -2,9 +2,9 @@
 //!
 //! An address is a head, which says whose parameter it is (`/ch/1`, `/main`), and a tail below it
 //! (`eq/1/freq`). Strips with the same chain and sends have the same tails, so these are held once
-//! for all of them, as one [`Shape`]: 128 channels with 16 sends cost little more than one. Both
-//! halves are looked up whole in a hash map that knows every spelling, by number and by id, so an
-//! exact address costs two short hashes however deep it is.
+//! for all of them, as one shape: the tables of 128 channels are little larger than those of one and
+//! stay in the cache. Both halves are looked up whole in a hash map that knows every spelling, by
+//! number and by id, so an exact address costs two short hashes however deep it is.
 //!
 //! | spelling | of |
 //! | --- | --- |

@@ -60,6 +60,8 @@ struct Except {
 struct Below {
     /// `/ch/N`, `/main`.
     head: String,
+    /// What tells it from others with its tail, in a list of defaults: `/main`, `to aux`.
+    apart: String,
     tail: String,
     /// The processor it belongs to.
     processor: Option<&'static str>,
@@ -196,6 +198,7 @@ fn line(spec: &GraphSpec, entry: &Entry) -> Line {
     };
     let (head, tail) = (head(spec, entry.owner), tail(entry));
     let (processor, numbers) = processor(spec, entry);
+    let sends = matches!(entry.slot, Slot::Send(_));
     Line {
         address: format!("{head}/{tail}"),
         kind,
@@ -216,7 +219,14 @@ fn line(spec: &GraphSpec, entry: &Entry) -> Line {
         },
         numbers,
         doc: decl.doc,
-        below: Below { head, tail, processor, decl, default: entry.default.clone() },
+        below: Below {
+            apart: if sends { variant(spec, entry) } else { head.clone() },
+            head,
+            tail,
+            processor,
+            decl,
+            default: entry.default.clone(),
+        },
     }
 }
 

@@ -51,7 +51,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         address: "/status",
         args: "",
-        answer: "names and values, in turn",
+        answer: "s:name value …",
         doc: "How the server is: backend, xruns, missing ports, clients, what was dropped or came late",
         parse: |_, _| Ok(Intent::Status),
     },

@@ -34,7 +34,7 @@ fn rows() -> Vec<Row> {
         match rows.iter_mut().find(same) {
             Some(row) => {
                 if row.line.below.default != line.below.default {
-                    row.except.push((line.below.head.clone(), text(&line, &line.below.default)));
+                    row.except.push((line.below.apart.clone(), text(&line, &line.below.default)));
                 }
                 row.except.extend(own);
                 row.heads.push(line.below.head);
