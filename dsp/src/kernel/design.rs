@@ -1,7 +1,7 @@
 //! Filter sections whose magnitude follows the analog prototype up to the top of the audible band.
 //!
 //! A bilinear transform squeezes the top octaves: a bell at 10 kHz comes out several dB off. Here the
-//! five numbers of a biquad are fitted to the prototype's magnitude instead (see [`fit`]), within
+//! five numbers of a biquad are fitted to the prototype's magnitude instead (by Gauss-Newton steps, see `fit`), within
 //! 0.1 dB up to 20 kHz at 48 kHz for anything but resonances near the top. Cuts are exact inverses
 //! of boosts, and high shelves of low shelves. A section is a smooth function of its parameters.
 //!
