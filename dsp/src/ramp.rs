@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// Coefficients follow their curve exactly at multiples of this many frames, and leave each in the
 /// direction of the curve.
 pub const GRID: u64 = 16;
+/// The most lanes of any bank.
+const MAX_LANES: usize = 8;
 /// Steps of one target that may run at once.
 pub const STEPS: usize = 4;
 
@@ -267,26 +269,28 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
 
     #[inline(never)]
     fn segment(&mut self, frame: u64) {
-        for lane in 0..L::N {
-            if self.moving & (1 << lane) == 0 {
-                continue;
-            }
+        let lanes = |of: &[L; K]| of.map(|v| std::array::from_fn::<f64, MAX_LANES, _>(|i| if i < L::N { v.get(i) } else { 0.0 }));
+        // Lanes are gathered and written as whole vectors: single lanes of a vector are slow to write.
+        let (mut now, mut by, mut bend) = (lanes(&self.now), lanes(&self.by), lanes(&self.bend));
+        let moving = self.moving;
+        for lane in (0..L::N.min(MAX_LANES)).filter(|lane| moving & (1 << lane) != 0) {
             let l = &mut self.lanes[lane];
             let here = l.value(frame, &self.curve);
-            if l.running == 0 {
-                self.moving &= !(1 << lane);
-            }
             let next = l.ahead(frame + GRID, &self.curve);
             let slope = l.slope(frame, &self.curve);
+            let rests = l.running == 0;
             for k in 0..K {
                 // here + slope·n + bend·n²/2 meets `next`.
                 let n = GRID as f64;
-                let bend = if l.running == 0 { 0.0 } else { 2.0 * (next[k] - here[k] - slope[k] * n) / (n * n) };
-                self.now[k].set(lane, here[k]);
-                self.by[k].set(lane, slope[k] + 0.5 * bend);
-                self.bend[k].set(lane, bend);
+                let b = if rests { 0.0 } else { 2.0 * (next[k] - here[k] - slope[k] * n) / (n * n) };
+                (now[k][lane], by[k][lane], bend[k][lane]) = (here[k], slope[k] + 0.5 * b, b);
+            }
+            if rests {
+                self.moving &= !(1 << lane);
             }
         }
+        let vectors = |of: [[f64; MAX_LANES]; K]| of.map(|v| L::from_fn(|lane| v[lane]));
+        (self.now, self.by, self.bend) = (vectors(now), vectors(by), vectors(bend));
     }
 
     /// Advances by one frame; only needed while moving.
