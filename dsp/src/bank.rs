@@ -320,8 +320,10 @@ impl<L: Lanes> Bank<L> {
                 stage.settle();
             }
         }
-        if let (Some(to), Some(old)) = (&mut self.delay, &from.delay) {
-            Process::carry(to, lane, old, from_lane);
+        match (&mut self.delay, &from.delay) {
+            (Some(to), Some(old)) => Process::carry(to, lane, old, from_lane),
+            (Some(to), None) => to.joins(lane),
+            (None, _) => {}
         }
         self.quiet[lane] = from.quiet[from_lane];
         self.flushed = (self.flushed & !(1 << lane)) | ((from.flushed >> from_lane & 1) << lane);

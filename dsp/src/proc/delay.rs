@@ -42,6 +42,8 @@ pub struct Delay<L> {
     written: u64,
     /// Lanes that delay or are on their way.
     busy: u32,
+    /// Lanes that [`Delay::joins`] was called for.
+    joining: u32,
     _lanes: std::marker::PhantomData<L>,
 }
 
@@ -69,6 +71,7 @@ impl<L: Lanes> Delay<L> {
             now: 0,
             written: 0,
             busy: 0,
+            joining: 0,
             _lanes: std::marker::PhantomData,
         }
     }
@@ -77,6 +80,28 @@ impl<L: Lanes> Delay<L> {
     /// to what there is.
     pub fn fits(&self, frames: f64) -> bool {
         frames <= self.max_frames as f64
+    }
+
+    /// The strip in `lane` has sounded without a line so far: whatever delay is set now starts as a
+    /// crossfade from none with the first block. In place of [`Process::carry`] from a bank that has
+    /// no delay.
+    pub fn joins(&mut self, lane: usize) {
+        self.joining |= 1 << lane;
+        self.busy |= 1 << lane;
+    }
+
+    fn join(&mut self, frame: u64) {
+        for (i, lane) in self.lanes.iter_mut().enumerate().filter(|(i, _)| self.joining >> i & 1 != 0) {
+            lane.seam = true;
+            let to = lane.tap.target().clone();
+            lane.tap = Crossfade::new(Tap::new(0.0));
+            lane.tap.set(to, When::At(frame));
+            match &mut self.lines {
+                Bank::Narrow(lines) => lines.forget(i, frame),
+                Bank::Wide(lines) => lines.forget(i, frame),
+            }
+        }
+        self.joining = 0;
     }
 }
 
@@ -91,12 +116,15 @@ impl<L: Lanes> Process<L> for Delay<L> {
     fn run(&mut self, ctx: &mut Ctx<L>, io: &mut [L]) {
         let frame = ctx.frame;
         if self.busy != 0 && self.max_frames != 0 {
-            if self.written != frame {
+            let fresh = self.written != frame;
+            if fresh {
                 // Idle in between: sound passed by that was not kept. Skipped: there was silence.
                 let seam = self.now == frame && frame != 0;
                 self.lanes.iter_mut().for_each(|l| l.seam = seam);
             }
-            let fresh = self.written != frame;
+            if self.joining != 0 {
+                self.join(frame);
+            }
             self.written = match &mut self.lines {
                 Bank::Narrow(lines) => delay(lines, &mut self.lanes, &mut self.busy, &self.curve, fresh, frame, io),
                 Bank::Wide(lines) => delay(lines, &mut self.lanes, &mut self.busy, &self.curve, fresh, frame, io),
@@ -418,6 +446,19 @@ mod tests {
             assert!(steepest < 1.05 * TAU / 48.0, "{steepest}");
             assert!((y[40000] - tone(40000 - 4800, 0)).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn a_strip_that_gets_its_first_line_fades_over_to_it() {
+        let tone = |f: u64, _| (TAU * f as f64 / 48.0).sin();
+        let mut d = build::<One64>(48000.0, 4800);
+        to(&mut d, 0, &coeffs(100.0, 48000.0), When::Jump);
+        d.joins(0);
+        let y: Vec<f64> = render(&mut d, 24012, 64, 24000, tone).iter().map(|y| y.0).collect();
+        assert_eq!(y[0], tone(24012, 0));
+        let steepest = y.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f64::max);
+        assert!(steepest < 1.05 * TAU / 48.0, "{steepest}");
+        assert!((y[20000] - tone(24012 + 20000 - 4800, 0)).abs() < 1e-12);
     }
 
     #[test]

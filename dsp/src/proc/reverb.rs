@@ -19,7 +19,7 @@ use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, chunk};
 use crate::kernel::fdn::Scratch;
 use crate::kernel::svf::{self, Section, SvfCoeffs};
-use crate::lanes::Lanes;
+use crate::lanes::{Entry, Lanes};
 use crate::param::{Decl, Unit};
 use crate::ramp::{Coeffs, GRID, When};
 use diffuser::Sides;
@@ -185,6 +185,22 @@ impl<L: Lanes> Process<L> for Bank<L> {
     }
 }
 
+/// One chunk of one tank: compiled once a path, not once a lane type.
+struct Answer<'a> {
+    tank: &'a mut Tank,
+    frame: u64,
+    n: usize,
+    work: &'a mut Scratch,
+    io: &'a mut Sides,
+}
+
+impl Entry for Answer<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.tank.run(self.frame, self.n, self.work, self.io);
+    }
+}
+
 /// The most lanes of any bank.
 const MAX_LANES: usize = 8;
 
@@ -209,7 +225,7 @@ impl<L: Lanes> Bank<L> {
                     x[0][i] = v.get(lane) as f32;
                     x[1][i] = v.get(right) as f32;
                 }
-                tank.run(here, n, &mut self.work, &mut x);
+                L::enter(Answer { tank, frame: here, n, work: &mut self.work, io: &mut x });
                 if stereo {
                     out[lane][at..at + n].copy_from_slice(&x[0][..n]);
                     out[right][at..at + n].copy_from_slice(&x[1][..n]);
