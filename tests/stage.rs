@@ -88,6 +88,11 @@ fn side(path: &Path, side: usize) -> Vec<f32> {
     samples.iter().skip(side).step_by(usize::from(channels)).copied().collect()
 }
 
+/// A recording without the fade-out at its end, and what was still played behind it.
+fn before_the_end(recording: &[f32]) -> &[f32] {
+    &recording[..recording.len().saturating_sub(24_000)]
+}
+
 /// Frames that a recording has on the disk by now.
 fn frames(path: &Path, channels: u64) -> u64 {
     std::fs::metadata(path).map_or(0, |m| m.len().saturating_sub(128) / (4 * channels))
@@ -118,10 +123,10 @@ fn reloaded_while_playing(dir: &Path) -> Vec<f32> {
         assert_eq!(osc.number("/ch/band/fader"), -3.0, "what was set stays");
     }
     let then = frames(&main, 2);
-    eventually("sound after the last reload", || frames(&main, 2) > then + 9_600);
+    eventually("sound after the last reload", || frames(&main, 2) > then + 33_600);
     assert!(server.stop().success());
     drop(band);
-    side(&main, 0)
+    before_the_end(&side(&main, 0)).to_vec()
 }
 
 #[test]
@@ -219,7 +224,7 @@ fn a_live_session_and_a_render_of_what_it_heard_are_the_same_samples() {
             let mut osc = server.osc();
             let latency = osc.number("/main/latency") as usize;
             let band = Peer::open("band", music());
-            eventually_within(Duration::from_secs(30), "two seconds on the disk", || frames(&file("live.wav"), 2) > 100_000);
+            eventually_within(Duration::from_secs(30), "more than two seconds on the disk", || frames(&file("live.wav"), 2) > 124_000);
             assert!(server.stop().success());
             drop(band);
             let (_, rate, heard) = read_wav(&file("witness.wav"));
@@ -234,12 +239,12 @@ fn a_live_session_and_a_render_of_what_it_heard_are_the_same_samples() {
             let mut difference = 0.0f32;
             for which in [0, 1] {
                 let (live, offline) = (side(&file("live.wav"), which), side(&file("render.wav"), which));
-                let live = live.get(latency..).expect("more than the latency");
+                let live = before_the_end(live.get(latency..).expect("more than the latency"));
                 assert!(live.len().min(offline.len()) > 90_000 && peak(&offline) > 0.01);
                 let pairs = live.iter().zip(&offline);
                 difference = pairs.fold(difference, |worst, (a, b)| worst.max((a - b).abs()));
             }
-            if difference <= 1e-6 {
+            if difference == 0.0 {
                 return;
             }
             worst.push(difference);

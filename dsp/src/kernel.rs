@@ -6,5 +6,6 @@ pub mod design;
 pub mod fdn;
 pub mod hold;
 pub mod key;
+pub mod noise;
 pub mod svf;
 pub mod truepeak;

@@ -319,6 +319,7 @@ macro_rules! processors {
 pub mod comp;
 pub mod cut;
 pub mod delay;
+pub mod dither;
 pub mod eq;
 pub mod gate;
 pub mod limiter;
@@ -333,4 +334,5 @@ processors! {
     reverb::Reverb,
     eq::Eq,
     limiter::Limiter,
+    dither::Dither,
 }

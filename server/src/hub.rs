@@ -319,7 +319,7 @@ impl<M: Mixer> Hub<M> {
         }
         self.told = told;
         if self.timed.is_handed() {
-            self.supersede(param, value);
+            self.concern(param);
         }
     }
 

@@ -103,7 +103,7 @@ impl Osc {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let answer = self.receive(left).unwrap_or_else(|| panic!("no answer to {address}"));
-            if answer.addr == address {
+            if is_same(address, &answer.addr) {
                 return answer.args;
             }
             if answer.addr == "/error" {
@@ -124,6 +124,13 @@ impl Osc {
             other => panic!("{address} answers {other:?}"),
         }
     }
+}
+
+/// Whether an answer's address is the one that was asked; ids are answered as numbers.
+fn is_same(asked: &str, answered: &str) -> bool {
+    let ids =
+        |(at, (a, b)): (usize, (&str, &str))| a == b || at == 2 && b.parse::<usize>().is_ok() && a.parse::<usize>().is_err();
+    asked.split('/').count() == answered.split('/').count() && asked.split('/').zip(answered.split('/')).enumerate().all(ids)
 }
 
 /// A message, to be put into a bundle.

@@ -75,6 +75,7 @@ impl Processor for Limiter {
         LimiterBank {
             latency,
             delay: vec![L::zero(); (latency + BLOCK).next_power_of_two()],
+            next: 0,
             gain: Coeffs::new(build.curve, [1.0]),
             ceiling: L::splat(OFF),
             release: L::zero(),
@@ -92,6 +93,8 @@ pub struct LimiterBank<L: Lanes> {
     latency: usize,
     /// The signal, by absolute frame.
     delay: Vec<L>,
+    /// Frame that the next block starts with.
+    next: u64,
     gain: Coeffs<L, 1>,
     ceiling: L,
     release: L,
@@ -114,6 +117,7 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
     #[inline(always)]
     fn run(&mut self, ctx: &mut Ctx<L>, io: &mut [L]) {
         let mask = self.delay.len() - 1;
+        self.next = ctx.frame + io.len() as u64;
         // Gain, into the delay.
         let mut at = 0;
         while at < io.len() {
@@ -176,10 +180,14 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
         }
         self.true_peak = (self.true_peak & !(1 << lane)) | ((from.true_peak >> from_lane & 1) << lane);
         self.hold.carry(lane, &from.hold, from_lane);
+        // As much of the signal as both hold; with another look-ahead it goes on from there.
+        let (mask, from_mask) = (self.delay.len() - 1, from.delay.len() - 1);
+        for age in 1..=self.delay.len().min(from.delay.len()) {
+            let frame = (from.next as usize).wrapping_sub(age);
+            self.delay[frame & mask].set(lane, from.delay[frame & from_mask].get(from_lane));
+        }
+        self.next = from.next;
         if self.latency == from.latency {
-            for (to, old) in self.delay.iter_mut().zip(&from.delay) {
-                to.set(lane, old.get(from_lane));
-            }
             self.peak.carry(lane, &from.peak, from_lane);
             self.smooth.carry(lane, &from.smooth, from_lane);
         }

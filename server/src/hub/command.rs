@@ -158,7 +158,7 @@ impl<M: Mixer> Hub<M> {
         }
         self.told = told;
         if self.timed.is_handed() {
-            self.supersede(param, &fade.to.value);
+            self.concern(param);
         }
         let address = self.space.canonical_of(fade.to.target);
         let to = if fade.to.target.norm { self.space.decl(param).to_norm(&fade.to.value) } else { fade.to.value.as_f64() };

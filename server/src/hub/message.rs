@@ -27,6 +27,9 @@ impl<M: Mixer> Hub<M> {
 
     /// What a client or a surface asks for; `/error` about `address` where it fails.
     pub fn intent(&mut self, from: ClientId, address: &str, intent: Intent, now: u64) {
+        if matches!(intent, Intent::Set(_) | Intent::SetAll(_) | Intent::Fade(_)) {
+            self.run_passed(now);
+        }
         let done = match intent {
             Intent::Set(set) => {
                 self.counters.sets += 1;

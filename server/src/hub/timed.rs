@@ -3,8 +3,8 @@
 //! A bundle waits as it arrived. A little before it is due (two periods and some slack) its sets are *handed* to the
 //! engine for their exact frame, while the desk goes on holding the present values. When the frame has
 //! passed the bundle is run like any other: values, answers and echoes change then, and the desk sends
-//! the engine what it already has. A plain set in between wins over the bundle's set of the same
-//! parameter, and everything that was handed is worked out anew with it.
+//! the engine what it already has. A plain set in between holds until the frame; what was handed of the
+//! same strip is worked out anew with it. A plain set behind the frame finds the bundle done.
 
 use super::mixer::Mixer;
 use super::{Hub, Moment};
@@ -58,8 +58,6 @@ struct Handed {
     key: (u64, u64),
     frame: u64,
     sets: Vec<(ParamId, Value)>,
-    /// Parameters that a plain set has taken over.
-    superseded: Vec<ParamId>,
 }
 
 impl Timed {
@@ -132,7 +130,7 @@ impl<M: Mixer> Hub<M> {
             if let Some(waiting) = self.timed.waiting.get_mut(&key) {
                 waiting.messages = messages;
             }
-            self.timed.handed.push(Handed { key, frame, sets, superseded: Vec::new() });
+            self.timed.handed.push(Handed { key, frame, sets });
             // One that is due before others that are with the engine changes what those mean.
             self.timed.handed.sort_by_key(|h| h.key);
             let from = self.timed.handed.iter().position(|h| h.key == key).unwrap_or(0);
@@ -180,43 +178,38 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// A plain set of a parameter while bundles are with the engine.
-    pub(super) fn supersede(&mut self, param: ParamId, value: &Value) {
+    pub(super) fn concern(&mut self, param: ParamId) {
         let tree = self.mixer.desk().tree();
         let owner = tree.entry(param).owner;
         // A group's parameter concerns all its members.
         let wide = !matches!(owner, Owner::Strip(_));
-        for handed in &mut self.timed.handed {
-            for set in &mut handed.sets {
-                if set.0 == param {
-                    // Told again at that frame, so that what was sent before has no effect.
-                    set.1 = value.clone();
-                    self.timed.stale = true;
-                    if !handed.superseded.contains(&param) {
-                        handed.superseded.push(param);
-                    }
-                }
-                self.timed.stale |= wide || tree.entry(set.0).owner == owner;
-            }
+        let mut sets = self.timed.handed.iter().flat_map(|h| &h.sets);
+        self.timed.stale |= sets.any(|set| wide || tree.entry(set.0).owner == owner);
+    }
+
+    /// Runs what is due, what was handed a little behind its frame.
+    pub(super) fn run_due(&mut self, now: u64) {
+        while self.timed_due().is_some_and(|due| due <= now) {
+            self.run_first(now);
         }
     }
 
-    /// Runs what is due.
-    pub(super) fn run_due(&mut self, now: u64) {
-        while self.timed_due().is_some_and(|due| due <= now) {
-            let Some((key, waiting)) = self.timed.waiting.pop_first() else { return };
-            self.timed.bytes -= waiting.messages.len();
-            let handed = self.timed.handed.iter().position(|h| h.key == key).map(|at| self.timed.handed.remove(at));
-            let superseded = handed.map_or_else(Vec::new, |h| h.superseded);
-            self.timed.running = true;
-            self.reach = 0;
-            each(&waiting.messages, |message| {
-                let target = self.space.target(message.address);
-                if message.args.is_empty() || !target.is_some_and(|t| superseded.contains(&t.param)) {
-                    self.message(waiting.from, message, now);
-                }
-            });
-            self.timed.running = false;
+    /// Runs all whose frame has passed, ahead of a plain set.
+    pub(super) fn run_passed(&mut self, now: u64) {
+        while !self.timed.running && self.timed.waiting.first_key_value().is_some_and(|(key, _)| key.0 <= now) {
+            self.run_first(now);
         }
+    }
+
+    fn run_first(&mut self, now: u64) {
+        let Some((key, waiting)) = self.timed.waiting.pop_first() else { return };
+        self.timed.bytes -= waiting.messages.len();
+        self.timed.handed.retain(|h| h.key != key);
+        let reach = std::mem::take(&mut self.reach);
+        self.timed.running = true;
+        each(&waiting.messages, |message| self.message(waiting.from, message, now));
+        self.timed.running = false;
+        self.reach = reach;
     }
 }
 
