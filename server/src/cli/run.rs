@@ -2,6 +2,7 @@
 
 use super::{Fail, load_rig};
 use crate::audiofile::Bits;
+use crate::backend::realtime::{advice, lock_memory};
 use crate::backend::{self, Kind, Sourced};
 use crate::console::{Console, LiveOptions, Source, port_specs};
 use crate::cues::{self, Cue, Player};
@@ -158,6 +159,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
     };
     let ports = Ports::of(&session.rig.spec);
     let backend = backend::open(session.kind, &config, port_specs(&ports)).map_err(|e| Fail::running(e.to_string()))?;
+    if let Err(error) = lock_memory() {
+        tracing::warn!("{}", advice("locked memory", error));
+    }
     let format = backend.format();
     let rate = f64::from(format.rate);
     let desk = super::render::desk_of(&session.rig, session.rig.spec.clone(), rate)?;
