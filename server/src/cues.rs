@@ -30,7 +30,8 @@ pub fn load(path: &Path) -> Result<Vec<Cue>, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {name}: {e}"))?;
     let mut cues = Vec::new();
     let mut errors = String::new();
-    for (i, line) in text.lines().enumerate() {
+    // Editors of another system put a byte order mark in front.
+    for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         match parse(line) {
             Ok(Some((seconds, address, args))) => cues.push(Cue { line: i + 1, seconds, address, args }),
             Ok(None) => {}

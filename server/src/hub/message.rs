@@ -1,5 +1,6 @@
 //! A message: an address with an argument sets, one without asks, and some command.
 
+use super::client::Client;
 use super::mixer::Mixer;
 use super::view::View;
 use super::{Hub, watch};
@@ -102,8 +103,14 @@ impl<M: Mixer> Hub<M> {
         if self.space.decl(param).structural && *self.mixer.desk().get(param) != set.value {
             self.mixer.allows(param, &set.value)?;
         }
-        self.store(param, &set.value, Some(from));
+        self.store(param, &set.value, Some(self.ear(from)));
         Ok(())
+    }
+
+    /// Who hears for a client: a peer of the rig where the client named that peer's port as its own.
+    fn ear(&self, from: ClientId) -> ClientId {
+        let other = self.clients.get(from).filter(|c| c.port.is_some()).and_then(Client::datagrams_to);
+        other.and_then(|at| self.clients.by_address(at)).unwrap_or(from)
     }
 
     /// What can be set is set; one error says what could not.
