@@ -60,7 +60,7 @@ pub fn merge(
     stated: &BTreeMap<String, String>,
     memory: &Memory,
     listening: &HashMap<String, Value>,
-    refuse: impl Fn(&Decl) -> bool,
+    refuse: impl Fn(&str, &Decl) -> bool,
 ) -> Merged {
     let mut values = tree.defaults();
     let mut next = Memory { stated: stated.clone(), ..Memory::default() };
@@ -91,7 +91,8 @@ pub fn merge(
             *value = rig_value;
         }
         if let Some(saved) = saved.filter(|_| rig.is_none() || rig == before) {
-            let read = if refuse(decl) { Err("the console does not compile with it".into()) } else { text::read(decl, saved) };
+            let read =
+                if refuse(&key, decl) { Err("the console does not compile with it".into()) } else { text::read(decl, saved) };
             match read {
                 Ok(read) => {
                     *value = read;

@@ -15,7 +15,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn merged(rig: &Rig, memory: &Memory) -> Merged {
-    merge(&rig.spec, &rig.tree, &stated(rig), memory, &HashMap::new(), |_| false)
+    merge(&rig.spec, &rig.tree, &stated(rig), memory, &HashMap::new(), |_, _| false)
 }
 
 fn value(rig: &Rig, merged: &Merged, key: &str) -> Value {
@@ -140,7 +140,7 @@ fn listening_is_no_state_and_off_at_start() {
     let at_start = merged(&rig, &memory);
     assert!(keys.iter().all(|k| !value(&rig, &at_start, k).as_bool()));
     let held = keys.iter().map(|k| ((*k).to_owned(), Value::Bool(true))).collect();
-    let reloaded = merge(&rig.spec, &rig.tree, &stated(&rig), &memory, &held, |_| false);
+    let reloaded = merge(&rig.spec, &rig.tree, &stated(&rig), &memory, &held, |_, _| false);
     assert!(keys.iter().all(|k| value(&rig, &reloaded, k).as_bool()));
     // Meters and figures neither.
     let told = Memory { live: map(&[("/ch/kick/latency", "5"), ("/ch/kick/meter/in", "0")]), ..Memory::default() };
@@ -148,11 +148,27 @@ fn listening_is_no_state_and_off_at_start() {
 }
 
 #[test]
-fn a_console_that_does_not_compile_with_its_state_starts_without_that() {
-    let rig = rig(&format!("{KICK}gate.sidechain = \"\"\n"));
-    let memory = Memory { live: map(&[("/ch/kick/fader", "-9"), ("/monitor/source", "\"gone\"")]), ..Memory::default() };
+fn a_value_that_the_console_does_not_compile_with_is_left_out_alone() {
+    let rig = rig("[[channel]]\nname = \"Kick\"\n[[channel]]\nname = \"Snare\"\n");
+    let live = [
+        ("/ch/kick/fader", "-9"),
+        ("/ch/kick/comp/sidechain", "\"gone\""),
+        ("/ch/kick/gate/sidechain", "\"snare\""),
+        // A loop.
+        ("/ch/snare/comp/sidechain", "\"main\""),
+        ("/main/limiter/lookahead", "3"),
+    ];
+    let memory = Memory { live: map(&live), ..Memory::default() };
     let (desk, loaded) = desk(&rig, &rig.spec, &memory, &HashMap::new(), 48_000.0).expect("it starts");
-    let at = desk.tree().find(headroom_dsp::tree::Owner::Strip(0), "fader").unwrap();
-    assert_eq!(*desk.get(at), Value::Float(-9.0));
-    assert!(loaded.from_state >= 1);
+    let held = |strip: usize, path: &str| {
+        let id = desk.tree().find(headroom_dsp::tree::Owner::Strip(strip), path);
+        desk.get(id.unwrap_or_else(|| panic!("no {path}"))).clone()
+    };
+    let main = rig.spec.main().expect("main");
+    assert_eq!((held(0, "fader"), held(main, "limiter/lookahead")), (Value::Float(-9.0), Value::Float(3.0)));
+    assert_eq!(held(0, "gate/sidechain").as_text(), "snare");
+    assert_eq!(held(0, "comp/sidechain").as_text(), "");
+    assert_eq!((loaded.from_state, loaded.unfit.len(), loaded.memory.aside.len()), (3, 2, 2));
+    assert_eq!(loaded.unfit[0].address, "/ch/kick/comp/sidechain");
+    assert_eq!(loaded.unfit[1].address, "/ch/snare/comp/sidechain");
 }
