@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How long a process that is about to end is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Times that a file is read again where the system fails.
+const READ_AGAIN: usize = 4;
 /// Bytes of a state file at most; more are not headroom's.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -266,17 +268,27 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// `None` where there is no such file.
 fn read(path: &Path) -> Result<Option<Memory>, String> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.to_string()),
-    };
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err("it is far too long".into());
+    let mut bytes = read_bytes(path);
+    for _ in 0..READ_AGAIN {
+        match &bytes {
+            // A lack of descriptors or memory passes, and says nothing about the file.
+            Err(error) if error.kind() != ErrorKind::NotFound => std::thread::sleep(Duration::from_millis(50)),
+            _ => break,
+        }
+        bytes = read_bytes(path);
     }
-    decode(&bytes).map(Some)
+    match bytes {
+        Ok(bytes) if bytes.len() as u64 > MOST_BYTES => Err("it is far too long".into()),
+        Ok(bytes) => decode(&bytes).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
