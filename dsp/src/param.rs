@@ -153,13 +153,15 @@ pub struct Decl {
     pub form: Form,
     /// Changing it changes the schedule (latency, routing): it goes through the click-free swap.
     pub structural: bool,
+    /// Off at every start, whatever it was before: listening, not the mix.
+    pub momentary: bool,
     /// One line of documentation.
     pub doc: &'static str,
 }
 
 impl Decl {
     const fn new(path: &'static str, kind: Kind, unit: Unit, doc: &'static str) -> Self {
-        Decl { path, kind, unit, access: Access::Write, form: Form::Any, structural: false, doc }
+        Decl { path, kind, unit, access: Access::Write, form: Form::Any, structural: false, momentary: false, doc }
     }
 
     /// A continuous number with a linear taper.
@@ -225,6 +227,12 @@ impl Decl {
     /// Marks a parameter whose change goes through a new schedule.
     pub const fn structural(mut self) -> Self {
         self.structural = true;
+        self
+    }
+
+    /// Marks a parameter that is off at every start and no state.
+    pub const fn momentary(mut self) -> Self {
+        self.momentary = true;
         self
     }
 

@@ -65,7 +65,7 @@ pub const STRIP: &[Decl] = &[
     Decl::text("icon", "", "Icon name"),
     Decl::level("fader", 0.0, "Level to the destination and to post sends"),
     Decl::bool("mute", false, "Silence at the destination and in pre and post sends"),
-    Decl::bool("solo", false, "Listen at the monitor"),
+    Decl::bool("solo", false, "Listen at the monitor").momentary(),
     Decl::bool("solo-safe", false, "Never muted by another strip's solo in place"),
     Decl::bool("safe", false, "Left alone by scene recalls"),
     Decl::bool("polarity", false, "Polarity inverted"),
@@ -78,8 +78,8 @@ pub const STRIP: &[Decl] = &[
 pub const MONITOR: &[Decl] = &[
     Decl::names("solo/mode", SOLO_MODES, "What solo does: listen before the fader, after the pan, or in place at main"),
     Decl::text("source", "main", "Strip heard while nothing is soloed").structural(),
-    Decl::bool("dim", false, "20 dB down"),
-    Decl::bool("mono", false, "Both sides summed"),
+    Decl::bool("dim", false, "20 dB down").momentary(),
+    Decl::bool("mono", false, "Both sides summed").momentary(),
 ];
 
 /// Parameters of a send.
@@ -99,7 +99,7 @@ pub const DCA: &[Decl] = &[
     Decl::colour("color", "Colour name or #rrggbb"),
     Decl::level("fader", 0.0, "Added in dB to the faders of the members"),
     Decl::bool("mute", false, "Silences the members"),
-    Decl::bool("solo", false, "Solo of the members"),
+    Decl::bool("solo", false, "Solo of the members").momentary(),
 ];
 
 /// Parameters of a mute group.

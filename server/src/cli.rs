@@ -41,6 +41,15 @@ impl From<crate::audiofile::FileError> for Fail {
     }
 }
 
+impl From<crate::state::Refused> for Fail {
+    fn from(refused: crate::state::Refused) -> Fail {
+        match refused {
+            crate::state::Refused::NoDirectory(_) => Fail::Input(refused.to_string()),
+            crate::state::Refused::Busy { .. } => Fail::Running(refused.to_string()),
+        }
+    }
+}
+
 /// headroom: a networked, headless mixing console.
 #[derive(Parser)]
 #[command(version, about, propagate_version = true)]

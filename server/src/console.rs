@@ -8,7 +8,9 @@ mod live;
 mod reload;
 mod timed;
 
+use crate::backend::realtime::monotonic_nanos;
 use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, PortSpec, Status, Timing};
+use crate::state::{self, Keeper, Memory, Writer};
 use clock::FrameClock;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::engine::message::{Batch, Command, Returned};
@@ -17,7 +19,7 @@ use headroom_dsp::graph::schedule::Ports;
 use headroom_dsp::meter::Meters;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::ParamId;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use live::{Live, Tap};
@@ -54,7 +56,7 @@ pub struct Console {
     inputs: Vec<usize>,
     outputs: Vec<usize>,
     source: Source,
-    stated: HashMap<String, Value>,
+    keeper: Keeper,
 }
 
 /// What a console starts with.
@@ -64,8 +66,10 @@ pub struct LiveOptions {
     pub taps: Vec<Tap>,
     /// Where a reload reads.
     pub source: Source,
-    /// What the rig states, by address.
-    pub stated: HashMap<String, Value>,
+    /// What is remembered of the rig that the desk was made of.
+    pub memory: Memory,
+    /// Saves what is set live.
+    pub writer: Option<Writer>,
 }
 
 /// The backend's list of ports for a console.
@@ -86,7 +90,8 @@ impl Console {
         options: LiveOptions,
         wrap: impl FnOnce(Live) -> Box<dyn Callback>,
     ) -> Console {
-        let LiveOptions { taps, source, stated } = options;
+        let LiveOptions { taps, source, memory, writer } = options;
+        let keeper = Keeper::new(&desk, memory, writer);
         let (engine, mut handle) = engine(desk.rate(), START_RAMP_S);
         let ports = &desk.plan().ports;
         let (n, m) = (ports.inputs.len(), ports.outputs.len());
@@ -115,7 +120,7 @@ impl Console {
             inputs,
             outputs,
             source,
-            stated,
+            keeper,
         }
     }
 
@@ -255,6 +260,7 @@ impl Console {
         self.post();
         let (frame, nanos) = self.handle.clock();
         self.clock.observe(frame, nanos);
+        self.keeper.tick(monotonic_nanos());
         if self.desk.needs_swap() && self.swaps == 0 {
             self.restructure();
         }
@@ -304,8 +310,20 @@ impl Console {
         self.desk.allows(id, value).map_err(|e| e.to_string())
     }
 
-    /// Fades all outputs out, then stops the backend.
+    /// Takes note of parameters that may have changed, up to a revision: they are saved in time.
+    pub fn keep(&mut self, ids: &[ParamId], revision: i32) {
+        self.keeper.keep(&self.desk, ids, revision, monotonic_nanos());
+    }
+
+    /// How saving stands; `None` where nothing is saved.
+    pub fn state(&self) -> Option<state::Status> {
+        self.keeper.status()
+    }
+
+    /// Saves at once, fades all outputs out, then stops the backend.
     pub fn stop(mut self) {
+        self.keeper.catch_up(&self.desk, monotonic_nanos());
+        self.keeper.flush();
         self.outbox.push_back(Command::Level(0.0));
         self.post();
         std::thread::sleep(std::time::Duration::from_secs_f64(START_RAMP_S + 0.05));

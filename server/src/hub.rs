@@ -117,7 +117,8 @@ pub struct Hub<M> {
 impl<M: Mixer> Hub<M> {
     /// A hub for a console. `first_revision` should differ from start to start, so that a client that
     /// outlived the server does not take an old number for a present one.
-    pub fn new(mixer: M, osc: &OscConfig, first_revision: i32, wall: Wall) -> Hub<M> {
+    pub fn new(mut mixer: M, osc: &OscConfig, first_revision: i32, wall: Wall) -> Hub<M> {
+        mixer.keep(&[], first_revision);
         let desk = mixer.desk();
         let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         let board = Board::new(desk.spec(), desk.tree());
@@ -341,6 +342,7 @@ impl<M: Mixer> Hub<M> {
         }
         self.revision = self.revision.wrapping_add(1);
         let mut round = std::mem::take(&mut self.round);
+        self.mixer.keep(&round, self.revision);
         for id in &round {
             self.changed[id.0 as usize] = self.revision;
             self.in_round[id.0 as usize] = false;

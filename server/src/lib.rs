@@ -13,3 +13,4 @@ pub mod hub;
 pub mod net;
 pub mod record;
 pub mod rig;
+pub mod state;

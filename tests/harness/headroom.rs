@@ -42,10 +42,12 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 impl Headroom {
-    /// A command that runs the program, for tests of what it prints and how it ends.
+    /// A command that runs the program, for tests of what it prints and how it ends. Its state is that of
+    /// this test process, unless the arguments name another place.
     pub fn command(arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(arguments).stdin(Stdio::null());
+        command.args(arguments).stdin(Stdio::null()).env_remove("STATE_DIRECTORY");
+        command.env("XDG_STATE_HOME", std::env::temp_dir().join(format!("headroom-test-{}", std::process::id())));
         command
     }
 

@@ -52,7 +52,7 @@ pub static COMMANDS: &[Command] = &[
         address: "/status",
         args: "",
         answer: "s:name value …",
-        doc: "How the server is: backend, xruns, missing ports, clients, what was dropped or came late",
+        doc: "How the server is: backend, xruns, missing ports, clients, what was dropped or came late; state, state-revision and state-error: where what was set is saved, up to which revision, and why not",
         parse: |_, _| Ok(Intent::Status),
     },
     Command {

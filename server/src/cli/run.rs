@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::net::{Event, Mail, Server, Sockets, moment};
 use crate::record::{Recorder, Recording};
 use crate::rig::{self, Rig};
+use crate::state::{self, load};
 use headroom_dsp::graph::schedule::Ports;
 use headroom_dsp::lanes::Path as LanePath;
 use headroom_protocol::osc::decode;
@@ -32,7 +33,7 @@ pub struct RunArgs {
     backend: Option<String>,
     #[command(flatten)]
     log: Log,
-    /// Where state is kept.
+    /// Where state is kept, in place of $STATE_DIRECTORY, $XDG_STATE_HOME/headroom or ~/.local/state/headroom.
     #[arg(long)]
     state: Option<PathBuf>,
     /// Sets the state aside and starts from the rig.
@@ -61,6 +62,9 @@ pub struct DemoArgs {
     /// auto, jack or internal.
     #[arg(long, value_parser = ["auto", "jack", "internal"])]
     backend: Option<String>,
+    /// Where state is kept; without it the demo starts the same each time.
+    #[arg(long)]
+    state: Option<PathBuf>,
     #[command(flatten)]
     log: Log,
 }
@@ -98,6 +102,8 @@ struct Session {
     bits: Bits,
     seconds: Option<f64>,
     demo: bool,
+    /// None: nothing is saved.
+    state: Option<state::Options>,
 }
 
 fn kind(name: Option<&str>, rig: &Rig) -> Kind {
@@ -120,12 +126,10 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
         record.push(split.ok_or_else(|| Fail::input(format!("\"{text}\" does not start with a strip of this rig and =")))?);
     }
     let kind = kind(args.backend.as_deref(), &rig);
-    if args.state.is_some() || args.fresh {
-        tracing::debug!("every start is from the rig: state is not kept yet");
-    }
+    let state = Some(state::Options { dir: args.state.clone(), fresh: args.fresh });
     let file = Some(args.rig.clone());
     let cue_file = args.cues.clone();
-    play(Session { rig, file, kind, cues, cue_file, record, bits: Bits::Float32, seconds: args.seconds, demo: false })
+    play(Session { rig, file, kind, cues, cue_file, record, bits: Bits::Float32, seconds: args.seconds, demo: false, state })
 }
 
 /// The demo's rig.
@@ -139,7 +143,19 @@ pub fn demo(args: &DemoArgs) -> Result<(), Fail> {
     let record = args.record.iter().map(|f| (main, f.clone())).collect();
     let kind = kind(args.backend.as_deref(), &rig);
     let (file, cue_file) = (None, None);
-    play(Session { rig, file, kind, cues: Vec::new(), cue_file, record, bits: Bits::Int24, seconds: args.seconds, demo: true })
+    let state = args.state.clone().map(|dir| state::Options { dir: Some(dir), fresh: false });
+    play(Session {
+        rig,
+        file,
+        kind,
+        cues: Vec::new(),
+        cue_file,
+        record,
+        bits: Bits::Int24,
+        seconds: args.seconds,
+        demo: true,
+        state,
+    })
 }
 
 /// Runs a session until it is told to stop.
@@ -153,6 +169,10 @@ fn play(mut session: Session) -> Result<(), Fail> {
         Fail::running(format!("OSC cannot listen on {listen}: {e}; is another headroom running? `[osc] listen` chooses a port"))
     })?;
     let at = sockets.local_addr().map_err(|e| Fail::running(e.to_string()))?;
+    let opened = match &session.state {
+        Some(options) => state::open(&session.rig, session.file.as_deref(), options)?,
+        None => state::Opened::default(),
+    };
     let audio = session.rig.settings.audio.clone();
     let config = backend::Config {
         client: audio.client.clone(),
@@ -165,7 +185,10 @@ fn play(mut session: Session) -> Result<(), Fail> {
     }
     let format = backend.format();
     let rate = f64::from(format.rate);
-    let desk = super::render::desk_of(&session.rig, session.rig.spec.clone(), rate)?;
+    let listening = HashMap::new();
+    let (desk, loaded) =
+        load::desk(&session.rig, &session.rig.spec, &opened.memory, &listening, rate).map_err(|e| Fail::input(e.to_string()))?;
+    loaded.log();
     let player = Player::new(&desk);
     if let Some(file) = &session.cue_file {
         player.check(&session.cues, &desk, file).map_err(Fail::Input)?;
@@ -181,10 +204,11 @@ fn play(mut session: Session) -> Result<(), Fail> {
     }
     let recording =
         if session.record.is_empty() { None } else { Some(recorder.start().map_err(|e| Fail::running(e.to_string()))?) };
-    let stated: HashMap<_, _> = rig::stated(&session.rig).into_iter().collect();
     let source = Source { file: session.file.clone() };
     let inputs = ports.inputs.len();
-    let options = LiveOptions { taps, source, stated };
+    let from_state = session.state.as_ref().map(|_| loaded.from_state);
+    let (writer, aside) = opened.writer();
+    let options = LiveOptions { taps, source, memory: loaded.memory, writer };
     let console = if session.demo {
         let song = Arc::new(Song::render(format.rate));
         Console::start(desk, backend, options, |live| {
@@ -193,7 +217,10 @@ fn play(mut session: Session) -> Result<(), Fail> {
     } else {
         Console::start(desk, backend, options, |live| Box::new(live))
     };
-    announce(&session, &console, at);
+    announce(&session, &console, at, from_state);
+    if let Some(aside) = aside {
+        println!("state set aside as {}", aside.display());
+    }
     let backend = console.status().backend;
     let revision =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
@@ -226,12 +253,17 @@ fn silent() -> bool {
     std::env::var("HEADROOM_SOUND").is_ok_and(|s| s == "none")
 }
 
-fn announce(session: &Session, console: &Console, at: std::net::SocketAddr) {
+fn announce(session: &Session, console: &Console, at: std::net::SocketAddr, from_state: Option<usize>) {
     let status = console.status();
     let format = console.format();
     let host = if at.ip().is_unspecified() { "127.0.0.1".to_string() } else { at.ip().to_string() };
+    let state = match from_state {
+        None => String::new(),
+        Some(1) => ", 1 value from state".into(),
+        Some(n) => format!(", {n} values from state"),
+    };
     println!(
-        "headroom ready: osc {host}:{} audio {} {} Hz period {} rig \"{}\"",
+        "headroom ready: osc {host}:{} audio {} {} Hz period {} rig \"{}\"{state}",
         at.port(),
         status.backend,
         format.rate,

@@ -1,13 +1,12 @@
 //! A changed rig, or a changed rate, while audio runs.
 
 use super::{Console, FrameClock, port_specs};
-use crate::rig::{self, Rig, canonical};
+use crate::backend::realtime::monotonic_nanos;
+use crate::rig::{self, Rig};
+use crate::state::{Keeper, load};
 use headroom_dsp::desk::Desk;
-use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::lanes::Path;
-use headroom_dsp::param::{Access, Value};
-use headroom_dsp::tree::{ParamId, Tree};
-use std::collections::HashMap;
+use headroom_dsp::tree::Tree;
 use std::path::PathBuf;
 
 /// Where the rig comes from.
@@ -24,38 +23,6 @@ pub struct Reloaded {
     pub rig: Rig,
 }
 
-/// The values of a console: for each parameter what the rig states and did not state so before, else
-/// the value held until now, else the rig's, else the default. Keys are addresses by id.
-pub fn merge(
-    tree: &Tree,
-    spec: &GraphSpec,
-    stated: &HashMap<String, Value>,
-    before: &HashMap<String, Value>,
-    held: &HashMap<String, Value>,
-) -> Vec<Value> {
-    let mut values = tree.defaults();
-    for (at, value) in values.iter_mut().enumerate() {
-        let id = ParamId(at as u32);
-        let decl = tree.entry(id).decl;
-        if decl.access != Access::Write {
-            continue;
-        }
-        let key = canonical(spec, tree, id);
-        let rig = stated.get(&key);
-        let chosen = match (rig, held.get(&key)) {
-            (Some(rig), Some(_)) if before.get(&key) != Some(rig) => Some(rig),
-            (_, Some(held)) => Some(held),
-            (rig, None) => rig,
-        };
-        if let Some(chosen) = chosen
-            && std::mem::discriminant(chosen) == std::mem::discriminant(value)
-        {
-            *value = decl.clamp(chosen);
-        }
-    }
-    values
-}
-
 impl Console {
     /// Reads the rig file again and changes over without a click. On an error nothing changes.
     pub fn reload(&mut self) -> Result<Reloaded, String> {
@@ -63,22 +30,13 @@ impl Console {
             return Err("this rig is built in; there is no file to reload".into());
         };
         let rig = rig::load(&file).map_err(|e| e.to_string())?;
-        let held = self.held();
-        let stated = rig::stated(&rig).into_iter().collect();
-        let values = merge(&rig.tree, &rig.spec, &stated, &self.stated, &held);
-        let desk = Desk::with(rig.spec.clone(), Tree::new(&rig.spec), values, self.desk.rate(), Path::best())
-            .map_err(|e| e.to_string())?;
-        self.stated = stated;
+        self.keeper.catch_up(&self.desk, monotonic_nanos());
+        let (memory, listening) = (self.keeper.memory(), Keeper::listening(&self.desk));
+        let (desk, loaded) = load::desk(&rig, &rig.spec, &memory, &listening, self.desk.rate()).map_err(|e| e.to_string())?;
+        loaded.log();
         self.change_to(desk);
+        self.keeper.reload(&self.desk, loaded.memory);
         Ok(Reloaded { rig })
-    }
-
-    /// All written values by id address.
-    pub fn held(&self) -> HashMap<String, Value> {
-        let (spec, tree) = (self.desk.spec(), self.desk.tree());
-        let entries = self.desk.tree().entries().iter().enumerate();
-        let written = entries.filter(|(_, e)| e.decl.access == Access::Write);
-        written.map(|(i, _)| (canonical(spec, tree, ParamId(i as u32)), self.desk.values()[i].clone())).collect()
     }
 
     fn change_to(&mut self, desk: Desk) {

@@ -2,6 +2,7 @@
 
 use crate::backend::{BackendEvent, Format, Status};
 use crate::console::{Console, Reloaded};
+use crate::state;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::meter::Meters;
 use headroom_dsp::param::Value;
@@ -40,6 +41,12 @@ pub trait Mixer {
     fn allows(&self, id: ParamId, value: &Value) -> Result<(), String>;
     /// Reads the rig again; on an error nothing changes.
     fn reload(&mut self) -> Result<Reloaded, String>;
+    /// Takes note of parameters that may have changed, up to a revision: they are saved in time.
+    fn keep(&mut self, _ids: &[ParamId], _revision: i32) {}
+    /// How saving stands; `None` where nothing is saved.
+    fn state(&self) -> Option<state::Status> {
+        None
+    }
     /// What happened to the audio since the last call.
     fn events(&mut self) -> Vec<BackendEvent>;
     /// How the backend stands.
@@ -97,6 +104,12 @@ impl Mixer for Console {
     }
     fn reload(&mut self) -> Result<Reloaded, String> {
         self.reload()
+    }
+    fn keep(&mut self, ids: &[ParamId], revision: i32) {
+        self.keep(ids, revision);
+    }
+    fn state(&self) -> Option<state::Status> {
+        self.state()
     }
     fn events(&mut self) -> Vec<BackendEvent> {
         self.events()

@@ -42,6 +42,7 @@ impl<M: Mixer> Hub<M> {
         missing.truncate(missing.floor_char_boundary(NAMED));
         let whole = |n: u64| Arg::Int(n.min(i32::MAX as u64) as i32);
         let c = self.counters;
+        let state = self.mixer.state().unwrap_or_default();
         let words = [
             ("backend", Arg::from(backend.backend)),
             ("running", Arg::Int(backend.running.into())),
@@ -65,6 +66,9 @@ impl<M: Mixer> Hub<M> {
             ("sets", whole(c.sets)),
             ("coalesced", whole(c.coalesced)),
             ("errors", whole(c.errors)),
+            ("state", Arg::from(state.path)),
+            ("state-revision", Arg::Int(state.saved)),
+            ("state-error", Arg::from(state.error.unwrap_or_default())),
         ];
         self.reply(from, "/status", words.into_iter().flat_map(|(name, value)| [Arg::from(name), value]), now);
     }

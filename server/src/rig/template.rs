@@ -253,7 +253,6 @@ fn groups(out: &mut Out, template: Template) {
 fn main(out: &mut Out, template: Template) {
     out.header("[main]");
     out.line("output = [\"playback:1\", \"playback:2\"]");
-    if template == Template::Stream {}
     if built("glue") {
         match template {
             Template::Speech => {}

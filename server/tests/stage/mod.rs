@@ -6,11 +6,9 @@ use headroom::console::{Console, LiveOptions, Source, port_specs};
 use headroom::hub::Hub;
 use headroom::net::{Event, Mail, Server, Sockets, moment};
 use headroom::rig;
-use headroom_dsp::desk::Desk;
-use headroom_dsp::lanes::Path;
-use headroom_dsp::tree::Tree;
+use headroom::state::{Memory, load};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -53,16 +51,10 @@ pub struct Stage {
 /// A console as the rig's text describes it, on the internal clock.
 pub fn console(text: &str, source: Source) -> (Console, rig::OscConfig) {
     let rig = rig::parse(text, "stage.toml").unwrap_or_else(|e| panic!("{}", e.0.render(false)));
-    let tree = Tree::new(&rig.spec);
-    let mut values = tree.defaults();
-    for stated in &rig.values {
-        values[stated.id.0 as usize] = stated.value.clone();
-    }
-    let stated = rig::stated(&rig).into_iter().collect();
-    let desk = Desk::with(rig.spec, tree, values, 48_000.0, Path::best()).expect("the rig compiles");
+    let (desk, loaded) = load::desk(&rig, &rig.spec, &Memory::default(), &HashMap::new(), 48_000.0).expect("the rig compiles");
     let config = Config { client: "test".into(), format: Format { rate: 48_000, period: 64 } };
     let backend = backend::open(Kind::Internal, &config, port_specs(&desk.plan().ports)).expect("a clock");
-    let options = LiveOptions { source, stated, ..LiveOptions::default() };
+    let options = LiveOptions { source, memory: loaded.memory, ..LiveOptions::default() };
     (Console::start(desk, backend, options, |live| Box::new(live)), rig.settings.osc)
 }
 
