@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use headroom_e2e::{Headroom, Jackd, Osc, Peer, Thread, eventually, isolated_for, message, peak, resident_kb, tone};
+use headroom_e2e::{Headroom, Jackd, Osc, Peer, Thread, eventually, isolated_for, message, peak, resident_kb};
 use nix::sys::signal::{Signal, kill};
 use rosc::{OscBundle, OscPacket, OscTime, OscType};
 
@@ -16,7 +16,7 @@ const CHANNELS: usize = 16;
 const BUNDLES_A_SECOND: usize = 5_000;
 const IN_A_BUNDLE: usize = 20;
 
-/// Channels that work, and a tone beside them that no set touches, which the hall hears as it is.
+/// Channels that work, and one beside them that no set touches, which the hall hears as it is.
 fn rig() -> String {
     let mut rig = r#"
 name = "Flood"
@@ -25,7 +25,7 @@ backend = "jack"
 [osc]
 listen = "127.0.0.1:0"
 [[channel]]
-name = "Tone"
+name = "Through"
 input = "band:out"
 to = "none"
 chain = []
@@ -53,7 +53,15 @@ glue.on = true
     rig
 }
 
-/// What the flood sets: every address once for each channel but the tone's.
+/// Steps of the ramp: longer than many periods, so that a period that is left out or played twice shows.
+const RAMP: usize = 4_096;
+
+/// A ramp up to one half, whose every step is exact, and so is each sum of them.
+fn ramp() -> Vec<f32> {
+    (1..=RAMP).map(|n| n as f32 * 0.5 / RAMP as f32).collect()
+}
+
+/// What the flood sets: every address once for each channel but the first.
 fn addresses() -> Vec<(String, f32)> {
     let of = |n: usize| {
         [("fader", -60.0), ("pan", -1.0), ("eq/2/gain", -12.0), ("comp/threshold", -40.0), ("send/plate/level", -50.0)]
@@ -139,11 +147,10 @@ fn flooded(dir: &Path, seconds: usize) -> (f64, bool) {
     let server = Headroom::spawn(&["run", &rig_file.display().to_string(), "--log", "warn"]);
     let at = server.osc_address();
     let mut osc = server.osc();
-    // Its cycle divides the period.
-    let band = Peer::open("band", tone(64, 0.25));
+    let band = Peer::open("band", ramp());
     let hall = Peer::open("hall", vec![0.0]);
     hall.record();
-    eventually("the tone in the hall", || peak(&hall.recorded()) == 0.25);
+    eventually("the band in the hall", || peak(&hall.recorded()) == 0.5);
     let audio = Thread::of_audio(server.pid(), 1e6 / PERIOD_US);
     // What is set is set in the desk, and the first flood fills what is kept for reuse.
     bundles(at, 1);
@@ -194,15 +201,18 @@ fn flooded(dir: &Path, seconds: usize) -> (f64, bool) {
     assert!(since("sets") > 0.0 && since("malformed") == 0.0);
     assert!(slowest < Duration::from_secs(2), "another client waited {slowest:?}");
 
-    // Sound went on: in the hall all of the time was filled, with the tone as it is.
+    // Sound went on: in the hall all of the time was filled, each sample the next one of the ramp.
     for (name, wanted) in [("running", 1.0), ("outages", 0.0), ("faults", 0.0)] {
         assert_eq!(status.number(name), wanted, "{name}");
     }
     let filled = sound.len() as f64 / 48_000.0 / elapsed;
-    let other = sound.windows(65).filter(|w| w[0] != w[64]).count();
-    println!("{filled:.3} of the time was played; {other} of {} frames were not the tone", sound.len());
+    let step = 0.5 / RAMP as f32;
+    let follows = |w: &&[f32]| w[1] == w[0] + step || (w[0] == 0.5 && w[1] == step);
+    let (breaks, periods) = (sound.windows(2).filter(|w| !follows(w)).count(), sound.len() / PERIOD as usize);
+    println!("{filled:.3} of the time was played; {breaks} of {periods} periods did not follow on the one before");
     assert!(filled > 0.9, "the hall heard {filled} of the time");
-    assert!((other as f64) < sound.len() as f64 * 0.05, "{other} of {} frames are not the tone", sound.len());
+    // JACK itself leaves clients out when the machine is busy, for each of the three clients in the way.
+    assert!((breaks as f64) < periods as f64 * 0.1, "{breaks} of {periods} periods did not follow");
 
     // Now each address gets a value of its own and holds it.
     let addresses = addresses();
@@ -222,7 +232,7 @@ fn flooded(dir: &Path, seconds: usize) -> (f64, bool) {
     let cost = ran / since("periods") / 1e3;
     let far = status.number("process-p999");
     println!(
-        "process time of {PERIOD_US:.0} µs: p50 {} p99 {} p99.9 {far} longest {} µs; CPU time {cost:.1} µs a period, \
+        "process time of {PERIOD_US:.0} µs: p50 {:.0} p99 {:.0} p99.9 {far:.0} longest {:.0} µs; CPU time {cost:.1} µs a period, \
          real time {}, waited for a CPU {:.2} %, stolen {:.2} %",
         status.number("process-p50"),
         status.number("process-p99"),
