@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crossbeam_channel::{Receiver, unbounded};
-use headroom_e2e::{Headroom, Osc, eventually};
+use headroom_e2e::{Headroom, Osc, eventually, here, in_path};
 
 fn rig(dir: &Path, osc: &str) -> String {
     let path = dir.join("rig.toml");
@@ -26,21 +26,6 @@ output = ["playback:1", "playback:2"]
     );
     std::fs::write(&path, text).expect("a file");
     path.display().to_string()
-}
-
-/// Whether a foreign program is here; where it has to be, its absence fails the test.
-fn here(what: &str, there: bool) -> bool {
-    let ci = std::env::var("CI").is_ok_and(|v| v == "true" || v == "1");
-    assert!(there || !ci, "{what} is missing: scripts/install.sh test");
-    if !there {
-        eprintln!("\n**** SKIPPED, {what} is missing: scripts/install.sh test ****\n");
-    }
-    there
-}
-
-fn in_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// A child that is killed when the test is over, and the lines it prints.

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use headroom_e2e::{Headroom, Jackd, Peer, eventually, eventually_within, isolated, peak, read_wav, write_wav};
+use headroom_e2e::{
+    Headroom, Jackd, Peer, eventually, eventually_within, frames, isolated, peak, read_wav, side, tone, write_wav,
+};
 use rosc::OscType;
 
 const PERIOD: u32 = 256;
@@ -27,11 +29,6 @@ fn write(dir: &Path, name: &str, text: &str) -> String {
     let path = dir.join(name);
     std::fs::write(&path, text).expect("a file");
     path.display().to_string()
-}
-
-/// A sine of `frames` frames a cycle whose peak is `level`.
-fn tone(frames: usize, level: f32) -> Vec<f32> {
-    (0..frames).map(|n| (n as f64 / frames as f64 * std::f64::consts::TAU).sin() as f32 * level).collect()
 }
 
 /// Waits until a tone of this peak is heard, and nothing louder.
@@ -82,20 +79,9 @@ fn a_fader_is_heard_and_outlives_the_death_of_jackd() {
     });
 }
 
-/// Mono samples of one side of a stereo file.
-fn side(path: &Path, side: usize) -> Vec<f32> {
-    let (channels, _, samples) = read_wav(path);
-    samples.iter().skip(side).step_by(usize::from(channels)).copied().collect()
-}
-
 /// A recording without the fade-out at its end, and what was still played behind it.
 fn before_the_end(recording: &[f32]) -> &[f32] {
     &recording[..recording.len().saturating_sub(24_000)]
-}
-
-/// Frames that a recording has on the disk by now.
-fn frames(path: &Path, channels: u64) -> u64 {
-    std::fs::metadata(path).map_or(0, |m| m.len().saturating_sub(128) / (4 * channels))
 }
 
 /// Records main of a steady tone while the rig is reloaded with more and with fewer channels; gives what is in the

@@ -31,7 +31,7 @@ pub fn isolated_for<F: FnOnce()>(limit: Duration, test: F) {
         tracing_subscriber::fmt().with_env_filter("headroom=debug").with_writer(std::io::stderr).init();
         return test();
     }
-    let ci = std::env::var("CI").is_ok_and(|v| v == "true" || v == "1");
+    let ci = crate::needs::is_ci();
     if !crate::jackd::is_installed() {
         assert!(!ci, "jackd is not installed: scripts/install.sh test");
         eprintln!("\n**** SKIPPED, jackd is not installed: scripts/install.sh test ****\n");

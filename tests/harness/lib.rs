@@ -21,18 +21,22 @@ use std::time::{Duration, Instant};
 mod headroom;
 mod isolate;
 mod jackd;
+mod needs;
 mod osc;
 mod peer;
 mod peer_process;
+mod process;
 mod wav;
 
 pub use headroom::Headroom;
 pub use isolate::{isolated, isolated_for};
 pub use jackd::{Jackd, tool};
-pub use osc::{Osc, message};
+pub use needs::{here, in_path};
+pub use osc::{Osc, Status, message};
 pub use peer::Peer;
 pub use peer_process::peer_main;
-pub use wav::{peak, read_wav, write_wav};
+pub use process::{Thread, resident_kb};
+pub use wav::{frames, peak, read_wav, side, tone, write_wav};
 
 /// Ask until the answer is yes; panic, naming what was awaited, when it is not within ten seconds.
 ///

@@ -124,13 +124,50 @@ impl Osc {
             other => panic!("{address} answers {other:?}"),
         }
     }
+
+    /// How the server stands: the names and values of `/status`.
+    ///
+    /// # Panics
+    /// As [`Osc::ask`].
+    pub fn status(&mut self) -> Status {
+        let words = self.ask("/status");
+        Status(words.chunks_exact(2).map(|p| (p[0].clone().string().expect("a name"), p[1].clone())).collect())
+    }
+}
+
+/// What `/status` answered.
+#[derive(Clone, Debug)]
+pub struct Status(std::collections::BTreeMap<String, OscType>);
+
+impl Status {
+    /// A number in it.
+    ///
+    /// # Panics
+    /// When it holds no number of that name.
+    pub fn number(&self, name: &str) -> f64 {
+        match self.0.get(name) {
+            Some(OscType::Int(n)) => f64::from(*n),
+            Some(OscType::Float(x)) => f64::from(*x),
+            other => panic!("{name} of /status is {other:?}"),
+        }
+    }
+
+    /// A text in it.
+    ///
+    /// # Panics
+    /// When it holds no text of that name.
+    pub fn text(&self, name: &str) -> &str {
+        match self.0.get(name) {
+            Some(OscType::String(s)) => s,
+            other => panic!("{name} of /status is {other:?}"),
+        }
+    }
 }
 
 /// Whether an answer's address is the one that was asked; ids are answered as numbers.
 fn is_same(asked: &str, answered: &str) -> bool {
-    let ids =
-        |(at, (a, b)): (usize, (&str, &str))| a == b || at == 2 && b.parse::<usize>().is_ok() && a.parse::<usize>().is_err();
-    asked.split('/').count() == answered.split('/').count() && asked.split('/').zip(answered.split('/')).enumerate().all(ids)
+    let ids = |(a, b): (&str, &str)| a == b || b.parse::<usize>().is_ok() && a.parse::<usize>().is_err();
+    asked.split('/').count() == answered.split('/').count() && asked.split('/').zip(answered.split('/')).all(ids)
 }
 
 /// A message, to be put into a bundle.

@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use nix::unistd::Pid;
+
 /// A client with an output `out`, which plays what it was given over and over, and an input `in`, which is
 /// recorded from [`Peer::record`] on.
 ///
@@ -63,6 +65,11 @@ impl Peer {
     /// When the server refuses.
     pub fn set_period(&self, frames: u32) {
         self.ask(&format!("period {frames}"), &[]);
+    }
+
+    /// Its process, to look into it.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
     }
 
     /// The full name of the port that plays.

@@ -34,6 +34,25 @@ pub fn read_wav(path: &Path) -> (u16, u32, Vec<f32>) {
     (spec.channels, spec.sample_rate, samples)
 }
 
+/// Mono samples of one side of a file.
+///
+/// # Panics
+/// As [`read_wav`].
+pub fn side(path: &Path, side: usize) -> Vec<f32> {
+    let (channels, _, samples) = read_wav(path);
+    samples.iter().skip(side).step_by(usize::from(channels)).copied().collect()
+}
+
+/// Frames that a recording of 32-bit floats has on the disk by now.
+pub fn frames(path: &Path, channels: u64) -> u64 {
+    std::fs::metadata(path).map_or(0, |m| m.len().saturating_sub(128) / (4 * channels))
+}
+
+/// A sine of `frames` frames a cycle whose peak is `level`.
+pub fn tone(frames: usize, level: f32) -> Vec<f32> {
+    (0..frames).map(|n| (n as f64 / frames as f64 * std::f64::consts::TAU).sin() as f32 * level).collect()
+}
+
 /// The largest magnitude.
 pub fn peak(samples: &[f32]) -> f32 {
     samples.iter().fold(0.0, |peak, s| peak.max(s.abs()))

@@ -131,6 +131,18 @@ fn float_keeps_what_is_over_full_scale_and_integers_count_it() {
 }
 
 #[test]
+fn single_precision_holds_no_denormals() {
+    let scratch = Scratch::new();
+    let path = scratch.path("a.wav");
+    let mut writer = Writer::create(&path, &Format::new(48_000, 1, Bits::Float32)).unwrap();
+    writer.write_f64(&[1e-37, 9e-39, -9e-39]).unwrap();
+    writer.finish().unwrap();
+    let (_, back) = all_of(&path);
+    assert_eq!(back, [f64::from(1e-37f32), 0.0, -0.0]);
+    assert!(back[2].is_sign_negative());
+}
+
+#[test]
 fn the_same_samples_make_the_same_bytes() {
     let scratch = Scratch::new();
     let samples = noise(9, 10_000);

@@ -77,6 +77,12 @@ struct Layout {
     frame_bytes: u64,
 }
 
+/// What the audio thread makes of a sample, which flushes denormals: a render has to have the same bits as the
+/// live output, and what reads the file is spared slow arithmetic.
+fn without_denormals(sample: f32) -> f32 {
+    if sample.is_subnormal() { 0f32.copysign(sample) } else { sample }
+}
+
 impl Writer {
     /// Creates `path`, replacing what was there, and writes the header.
     ///
@@ -143,7 +149,7 @@ impl Writer {
                 0.0
             };
             match self.encoding {
-                Encoding::F32 => self.buffer.extend_from_slice(&(sample as f32).to_le_bytes()),
+                Encoding::F32 => self.buffer.extend_from_slice(&without_denormals(sample as f32).to_le_bytes()),
                 Encoding::F64 => self.buffer.extend_from_slice(&sample.to_le_bytes()),
                 Encoding::I24 => {
                     let bytes = self.quantisers[self.at].quantise(sample).to_le_bytes();

@@ -1,6 +1,6 @@
 //! What the hub needs of the console; tests put an engine that they step by hand in its place.
 
-use crate::backend::{BackendEvent, Format, Status};
+use crate::backend::{BackendEvent, Format, Status, Timing};
 use crate::console::{Console, Reloaded};
 use crate::state;
 use headroom_dsp::desk::Desk;
@@ -51,8 +51,8 @@ pub trait Mixer {
     fn events(&mut self) -> Vec<BackendEvent>;
     /// How the backend stands.
     fn status(&self) -> Status;
-    /// Deadlines missed since the start.
-    fn xruns(&self) -> u64;
+    /// How long periods take, and what went wrong in them.
+    fn timing(&self) -> Arc<Timing>;
     /// Batches that reached the engine after their frame.
     fn late(&self) -> u64;
     /// Commands that wait for the audio thread.
@@ -117,8 +117,8 @@ impl Mixer for Console {
     fn status(&self) -> Status {
         self.status()
     }
-    fn xruns(&self) -> u64 {
-        self.timing().xruns()
+    fn timing(&self) -> Arc<Timing> {
+        self.timing()
     }
     fn late(&self) -> u64 {
         self.late()

@@ -34,7 +34,7 @@ pub struct Counters {
 }
 
 impl<M: Mixer> Hub<M> {
-    /// Names and values, in turn.
+    /// Names and values, in turn; times of processing are in microseconds.
     pub(super) fn status(&mut self, from: ClientId, now: u64) {
         let backend = self.mixer.status();
         let missing: Vec<String> = backend.missing().map(|(port, pattern)| format!("{port}: {pattern}")).collect();
@@ -43,12 +43,20 @@ impl<M: Mixer> Hub<M> {
         let whole = |n: u64| Arg::Int(n.min(i32::MAX as u64) as i32);
         let c = self.counters;
         let state = self.mixer.state().unwrap_or_default();
+        let timing = self.mixer.timing();
+        let micros = |nanos: u64| Arg::Float(nanos as f32 / 1e3);
         let words = [
             ("backend", Arg::from(backend.backend)),
             ("running", Arg::Int(backend.running.into())),
             ("rate", Arg::Int(backend.format.rate as i32)),
             ("period", Arg::Int(backend.format.period as i32)),
-            ("xruns", whole(self.mixer.xruns())),
+            ("periods", whole(timing.process.count())),
+            ("process-p50", micros(timing.process.quantile(0.5))),
+            ("process-p99", micros(timing.process.quantile(0.99))),
+            ("process-p999", micros(timing.process.quantile(0.999))),
+            ("process-max", micros(timing.process.max())),
+            ("faults", whole(timing.faults())),
+            ("xruns", whole(timing.xruns())),
             ("outages", whole(backend.outages)),
             ("missing", Arg::from(missing)),
             ("clients", whole(self.clients.count() as u64)),

@@ -75,9 +75,16 @@ impl Node {
 pub fn read(report: &mut Report) -> Table {
     let text = report.text.clone();
     let (document, errors) = DeTable::parse_recoverable(&text);
+    let mut last = None;
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().trim().replace('\n', ", ");
+        // What is open at the end is told for each level of nesting; once is enough.
+        let this = Some((span.start, message.clone()));
+        if this == last {
+            continue;
+        }
+        last = this;
         report.error(&span, format!("this is not TOML: {message}"), "here");
     }
     table(document.get_ref(), report)

@@ -289,7 +289,8 @@ impl<'n> Draft<'n> {
             match &node.item {
                 Item::Text(name) if is_processor(name) => self.listed.push((name, node.span.clone())),
                 Item::Text(name) => {
-                    let known = processor_names().chain(PROCESSORS.iter().copied());
+                    let known =
+                        processor_names().chain(PROCESSORS.iter().copied().filter(|p| processor_names().all(|n| n != *p)));
                     report
                         .error(&node.span, format!("there is no processor {name:?}"), "unknown processor")
                         .suggest(base(name), known);

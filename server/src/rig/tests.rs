@@ -230,6 +230,8 @@ fn what_is_not_toml_is_told_with_its_line() {
     assert!(told.starts_with("rig.toml:2:8: error: this is not TOML"), "{told}");
     assert!(told.contains("rig.toml:4:"), "{told}");
     assert!(bad("[audio]\nrate = 48000\nrate = 44100\n").contains("rig.toml:3:1"));
+    // Brackets that stay open are told once, however many they are.
+    assert!(bad(&format!("a = {}", "[".repeat(1_000))).lines().count() < 5);
 }
 
 #[test]

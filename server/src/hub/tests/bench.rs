@@ -1,6 +1,6 @@
 //! A hub on the bench: an engine that is stepped by hand, a clock that is set by hand.
 
-use crate::backend::{BackendEvent, Format, Status};
+use crate::backend::{BackendEvent, Format, Status, Timing};
 use crate::console::Reloaded;
 use crate::hub::client::Way;
 use crate::hub::mixer::Mixer;
@@ -200,8 +200,8 @@ impl Mixer for BenchMixer {
     fn status(&self) -> Status {
         Status { backend: "bench", client: String::new(), format: self.format(), running: true, outages: 0, ports: Vec::new() }
     }
-    fn xruns(&self) -> u64 {
-        0
+    fn timing(&self) -> Arc<Timing> {
+        Arc::default()
     }
     fn late(&self) -> u64 {
         self.handle.late()

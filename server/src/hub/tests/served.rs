@@ -153,7 +153,7 @@ fn info_and_status_say_who_this_is() {
     assert_eq!(info[..5], ["headroom".into(), env!("CARGO_PKG_VERSION").into(), "Two".into(), 48_000.into(), 48.into()]);
     bench.send(one, "/status", &[]);
     let (_, status) = bench.heard(one).remove(0);
-    for name in ["xruns", "dropped", "kernel-dropped", "coalesced", "late", "clients", "queue"] {
+    for name in ["xruns", "process-p999", "dropped", "kernel-dropped", "coalesced", "late", "clients", "queue"] {
         assert!(status.chunks(2).any(|pair| pair[0] == OscType::from(name)), "{name}");
     }
 }
