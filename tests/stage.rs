@@ -224,7 +224,9 @@ fn a_live_session_and_a_render_of_what_it_heard_are_the_same_samples() {
             let mut osc = server.osc();
             let latency = osc.number("/main/latency") as usize;
             let band = Peer::open("band", music());
-            eventually_within(Duration::from_secs(30), "more than two seconds on the disk", || frames(&file("live.wav"), 2) > 124_000);
+            eventually_within(Duration::from_secs(30), "more than two seconds on the disk", || {
+                frames(&file("live.wav"), 2) > 124_000
+            });
             assert!(server.stop().success());
             drop(band);
             let (_, rate, heard) = read_wav(&file("witness.wav"));

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 mod headroom;
 mod isolate;
 mod jackd;
+pub mod measure;
 mod osc;
 mod peer;
 mod peer_process;
