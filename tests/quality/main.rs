@@ -3,9 +3,15 @@
 //! `make quality` prints one line a bar and fails if a gate is missed; words after it choose sections.
 //! A processor more: a line in `processors.rs` for what is asked of every one, and a function of its own here.
 
+mod dynamics;
 mod eq;
+mod every;
+mod limiter;
+mod loudness;
 mod moving;
+mod output;
 mod processors;
+mod space;
 mod table;
 mod take;
 
@@ -19,6 +25,17 @@ type Part = (&'static str, fn(&mut Table) -> Done);
 /// Sections of the table.
 const SECTIONS: &[(&str, &[Part])] = &[
     (
+        "Every processor",
+        &[
+            ("null", every::null),
+            ("same samples", every::same),
+            ("lanes", every::lanes),
+            ("silence", every::silence),
+            ("aligned", every::aligned),
+            ("denormals", every::denormals),
+        ],
+    ),
+    (
         "Equaliser and cuts: distance from the analog prototype",
         &[
             ("eq magnitude", eq::magnitudes),
@@ -26,6 +43,28 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("eq movement", eq::movement),
             ("eq stability", eq::stability),
         ],
+    ),
+    (
+        "Dynamics",
+        &[
+            ("dynamics curves", dynamics::curves),
+            ("dynamics timing", dynamics::timing),
+            ("dynamics distortion", dynamics::distortion),
+            ("dynamics gate", dynamics::gate),
+            ("dynamics link", dynamics::link),
+        ],
+    ),
+    (
+        "Limiter: ceiling −1 dBTP",
+        &[
+            ("limiter overshoot", limiter::overshoot),
+            ("limiter distortion", limiter::distortion),
+            ("limiter faithful", limiter::faithful),
+        ],
+    ),
+    (
+        "Loudness and true peak of `headroom analyze`",
+        &[("loudness levels", loudness::levels), ("loudness ranges", loudness::ranges), ("loudness peaks", loudness::true_peaks)],
     ),
     (
         "Movement of parameters: a 1 kHz tone of 0 dBFS",
@@ -36,6 +75,8 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("movement of others", moving::other_jumps),
         ],
     ),
+    ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
+    ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 
 fn main() -> ExitCode {

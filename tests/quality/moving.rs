@@ -170,7 +170,7 @@ pub fn sweeps(t: &mut Table) -> Done {
 pub fn other_jumps(t: &mut Table) -> Done {
     for m in others() {
         match m.jumped() {
-            Ok(out) => judge(t, &m.name, &out, -80.0),
+            Ok(out) => judge(t, &m.name, &out, -80.0, -100.0),
             Err(why) => t.broken(&m.name, &why),
         }
     }
