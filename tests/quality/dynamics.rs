@@ -43,7 +43,7 @@ pub fn curves(t: &mut Table) -> Done {
     }
     // The expander falls by its ratio below the threshold, the gate by its range.
     for (ratio, range) in [(2.0, 80.0), (4.0, 30.0), (100.0, 40.0)] {
-        let keys = format!("threshold = -30.0, ratio = {ratio:.1}, range = {range:.1}, attack = 1, release = 50, hold = 0");
+        let keys = format!("threshold = -30.0, ratio = {ratio:.1}, range = {range:.1}, attack = 1, release = 50");
         let y = through("gate", &keys, &x)?;
         let gain = |l: f64| {
             if ratio >= 100.0 { if l < -30.0 { -range } else { 0.0 } } else { ((ratio - 1.0) * (l + 30.0)).clamp(-range, 0.0) }
@@ -76,7 +76,7 @@ fn times(name: &str, settings: &str, low: f64, high: f64, seconds: f64) -> Resul
 
 pub fn timing(t: &mut Table) -> Done {
     for (name, detector) in [("comp", "peak"), ("glue", "peak")] {
-        for (attack, release) in [(10.0, 100.0), (1.0, 300.0), (50.0, 40.0)] {
+        for (attack, release) in [(10.0, 100.0), (30.0, 300.0), (50.0, 40.0)] {
             let keys = format!(
                 "threshold = -20, ratio = 4, knee = 0, attack = {attack:.1}, release = {release:.1}, detector = \"{detector}\""
             );
@@ -124,7 +124,7 @@ pub fn gate(t: &mut Table) -> Done {
     let a = tone(RATE, 1000.0, 0.0, 24.0);
     let x: Vec<f64> = a.iter().enumerate().map(|(i, v)| v * 10f64.powf(level(i as f64 / RATE) / 20.0)).collect();
     for (hysteresis, bar) in [(0.0, 0.1), (3.0, 0.1), (6.0, 0.1)] {
-        let keys = format!("threshold = -45, range = 60, attack = 0.05, hold = 0, release = 5, hysteresis = {hysteresis:.1}");
+        let keys = format!("threshold = -45, range = 60, attack = 0.05, hold = 10, release = 5, hysteresis = {hysteresis:.1}");
         let y = through("gate", &keys, &x)?;
         let open: Vec<f64> =
             track(&y, RATE, 1000.0, 24).into_iter().filter(|(s, l)| *l > level(*s) - 1.0).map(|(s, _)| s).collect();

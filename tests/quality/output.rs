@@ -25,7 +25,9 @@ pub fn dither(t: &mut Table) -> Done {
     let right: Vec<f64> = y[1].iter().zip(&x).map(|(y, x)| y - x).collect();
     t.most("correlation of the sides' noise", correlation(&error, &right).abs(), 0.01, "");
     let powers = (0..=10).map(|k| {
-        let y = take.clone().feed("c", &vec![f64::from(k) / 10.0 * LSB; 480_000]).first("main")?;
+        // Not quite 0, which would be silence, and silence gets no dither.
+        let dc = f64::from(k).mul_add(0.1, 1e-6) * LSB;
+        let y = take.clone().feed("c", &vec![dc; 480_000]).first("main")?;
         Ok(power_db(variance(&y)))
     });
     let powers = powers.collect::<Result<Vec<f64>, String>>()?;

@@ -35,6 +35,11 @@ fn number(x: f64) -> String {
     }
 }
 
+/// A bar as one writes it.
+fn short(x: f64) -> String {
+    format!("{}", (x * 1000.0).round() / 1000.0)
+}
+
 impl Table {
     /// Starts a section.
     pub fn section(&mut self, name: &'static str) {
@@ -71,7 +76,7 @@ impl Table {
     /// A gate: between the two.
     pub fn within(&mut self, what: impl Display, x: f64, low: f64, high: f64, unit: &str) {
         let met = (low..=high).contains(&x);
-        self.line(Kind::Gate, &what, &format!("{} {unit}", number(x)), &format!("{low} … {high} {unit}"), met);
+        self.line(Kind::Gate, &what, &format!("{} {unit}", number(x)), &format!("{} … {} {unit}", short(low), short(high)), met);
     }
 
     /// A gate: samples that differ; none may.
@@ -82,11 +87,6 @@ impl Table {
     /// A target: no more than this.
     pub fn target(&mut self, what: impl Display, x: f64, bar: f64, unit: &str) {
         self.line(Kind::Target, &what, &format!("{} {unit}", number(x)), &format!("≤ {bar} {unit}"), x <= bar);
-    }
-
-    /// A target: no less than this.
-    pub fn target_least(&mut self, what: impl Display, x: f64, bar: f64, unit: &str) {
-        self.line(Kind::Target, &what, &format!("{} {unit}", number(x)), &format!("≥ {bar} {unit}"), x >= bar);
     }
 
     /// A figure that nothing is asked of.

@@ -4,6 +4,7 @@ use headroom_e2e::Headroom;
 use headroom_e2e::measure::{Sound, read, write};
 use std::fmt::Display;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// The rate of every rig, unless it says otherwise.
@@ -105,7 +106,15 @@ impl Take {
     /// The program failed; what it said.
     pub fn render(&self, outputs: &[&str]) -> Result<Rendered, String> {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let path = |name: &str| folder.path().join(name);
+        let ran = self.render_in(folder.path(), outputs);
+        if std::env::var_os("QUALITY_KEEP").is_some() {
+            eprintln!("kept {}", folder.keep().display());
+        }
+        ran
+    }
+
+    fn render_in(&self, folder: &Path, outputs: &[&str]) -> Result<Rendered, String> {
+        let path = |name: &str| folder.join(name);
         let text = |name: &str| path(name).display().to_string();
         let put = |name: &str, what: &str| fs::write(path(name), what).map_err(|e| e.to_string());
         put("rig.toml", &self.rig)?;
@@ -156,7 +165,7 @@ impl Take {
         Ok(self.out(output)?.swap_remove(0))
     }
 
-    /// What another command says about the rig, or about a file of the first input.
+    /// What `check` says about the rig.
     ///
     /// # Errors
     /// The program failed.
