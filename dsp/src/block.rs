@@ -1,9 +1,11 @@
 //! The engine's step, and planar samples against lane-interleaved ones.
 
-use crate::lanes::Lanes;
+use crate::lanes::{COLUMNS, Entry, Lanes};
 
 /// Frames of the engine's longest step; steps never cross a multiple of it.
 pub const BLOCK: usize = 64;
+/// The most lanes of any bank.
+const MOST_LANES: usize = 8;
 
 /// A block of lanes seen as single samples, frame by frame.
 #[inline(always)]
@@ -21,11 +23,31 @@ pub fn flat_mut<L: Lanes>(block: &mut [L]) -> &mut [L::Elem] {
     unsafe { std::slice::from_raw_parts_mut(block.as_mut_ptr().cast(), block.len() * L::N) }
 }
 
-/// Writes planar samples into one lane.
-#[inline(always)]
-pub fn put_lane<L: Lanes>(block: &mut [L], lane: usize, samples: &[f32]) {
-    for (to, x) in flat_mut(block).iter_mut().skip(lane).step_by(L::N).zip(samples) {
-        *to = L::elem(f64::from(*x));
+/// Writes planar samples, one slice a lane and as long as the block, into all lanes.
+pub struct Interleave<'a, L: Lanes> {
+    /// A slice for each lane.
+    pub lanes: &'a [&'a [f32]],
+    /// The block.
+    pub into: &'a mut [L],
+}
+
+impl<L: Lanes> Entry for Interleave<'_, L> {
+    #[inline(always)]
+    fn run(self) {
+        let n = self.into.len();
+        let mut lanes = [&[][..]; MOST_LANES];
+        let lanes = &mut lanes[..L::N];
+        for (lane, samples) in lanes.iter_mut().zip(self.lanes) {
+            *lane = &samples[..n];
+        }
+        let (whole, rest) = self.into.as_chunks_mut::<COLUMNS>();
+        for (i, into) in whole.iter_mut().enumerate() {
+            *into = L::columns(lanes, i * COLUMNS);
+        }
+        let from = whole.len() * COLUMNS;
+        for (i, into) in rest.iter_mut().enumerate() {
+            *into = L::from_fn(|lane| f64::from(lanes[lane][from + i]));
+        }
     }
 }
 

@@ -33,6 +33,9 @@ pub trait Entry {
     fn run(self);
 }
 
+/// Frames that [`Lanes::columns`] gives at once.
+pub const COLUMNS: usize = 8;
+
 /// A vector of samples, one audio channel a lane.
 pub trait Lanes:
     Copy
@@ -99,6 +102,13 @@ pub trait Lanes:
     fn dot2(self, left: &[f64], right: &[f64]) -> [f64; 2];
     /// Runs `work` compiled for this path.
     fn enter<E: Entry>(work: E);
+
+    /// The next frames of planar samples, one slice a lane, from frame `from` on; the slices hold at
+    /// least that many.
+    #[inline(always)]
+    fn columns(lanes: &[&[f32]], from: usize) -> [Self; COLUMNS] {
+        std::array::from_fn(|i| Self::from_fn(|lane| f64::from(lanes[lane][from + i])))
+    }
 
     /// Zero in all lanes.
     #[inline(always)]

@@ -1,9 +1,9 @@
 //! A network: banks, the mixes between them, and the flat schedule that runs them.
 
 use crate::bank::Bank;
-use crate::block::{BLOCK, flat, flat_mut, is_zero, put_lane, take_lane};
+use crate::block::{BLOCK, Interleave, flat, flat_mut, is_zero, take_lane};
 use crate::graph::EdgeTap;
-use crate::graph::schedule::{KeyPlan, MixPlan, PortSeat, Schedule, Step};
+use crate::graph::schedule::{KeyPlan, MixPlan, PortSeat, ReadPlan, Schedule, Step};
 use crate::graph::seats::{BankPlan, BankRef};
 use crate::lanes::{Entry, Lanes};
 use crate::meter::Meters;
@@ -82,6 +82,7 @@ pub(crate) struct Parts<N: Lanes, W: Lanes> {
 pub(crate) struct Network<N: Lanes, W: Lanes> {
     narrow: Vec<Bank<N>>,
     wide: Vec<Bank<W>>,
+    reads: Vec<ReadPlan>,
     mixes: Vec<Mix>,
     keys: Vec<KeyPlan>,
     steps: Vec<Step>,
@@ -217,6 +218,7 @@ impl<N: Lanes, W: Lanes> Network<N, W> {
     pub fn new(parts: Parts<N, W>) -> Self {
         Network {
             mixes: parts.schedule.mixes.iter().map(|m| Mix::new(m, &parts.curve)).collect(),
+            reads: parts.schedule.reads,
             keys: parts.schedule.keys,
             steps: parts.schedule.steps,
             narrow: parts.narrow,
@@ -229,12 +231,19 @@ impl<N: Lanes, W: Lanes> Network<N, W> {
         }
     }
 
-    fn read(&mut self, seat: PortSeat, at: usize, n: usize, io: &dyn Io) {
-        let samples = self.inputs.get(seat.port).map_or(&[][..], |&id| io.input(id));
-        let samples = samples.get(at..at + n).unwrap_or(&[]);
-        match seat.bank {
-            BankRef::Narrow(b) => feed(&mut self.narrow[b], seat.lane, samples, n),
-            BankRef::Wide(b) => feed(&mut self.wide[b], seat.lane, samples, n),
+    fn read(&mut self, read: usize, at: usize, n: usize, io: &dyn Io) {
+        let ReadPlan { bank, ports } = &self.reads[read];
+        let silence = [0.0; BLOCK];
+        let mut lanes = [&silence[..n]; LANES];
+        for (lane, port) in lanes.iter_mut().zip(ports) {
+            let id = port.and_then(|p| self.inputs.get(p));
+            if let Some(samples) = id.and_then(|&id| io.input(id).get(at..at + n)) {
+                *lane = samples;
+            }
+        }
+        match *bank {
+            BankRef::Narrow(b) => feed(&mut self.narrow[b], &lanes, n),
+            BankRef::Wide(b) => feed(&mut self.wide[b], &lanes, n),
         }
     }
 
@@ -292,15 +301,11 @@ fn put_key<L: Lanes>(bank: &mut Bank<L>, key: &KeyPlan, signal: &[f64]) {
     }
 }
 
-fn feed<L: Lanes>(bank: &mut Bank<L>, lane: usize, samples: &[f32], n: usize) {
-    if bank.asleep() && !bank.fed && is_zero(samples) {
+fn feed<L: Lanes>(bank: &mut Bank<L>, lanes: &[&[f32]; LANES], n: usize) {
+    if bank.asleep() && lanes[..L::N].iter().all(|samples| is_zero(samples)) {
         return;
     }
-    if samples.len() == n {
-        put_lane(&mut bank.input[..n], lane, samples);
-    } else {
-        put_lane(&mut bank.input[..n], lane, &[0.0; BLOCK][..n]);
-    }
+    L::enter(Interleave { lanes: &lanes[..L::N], into: &mut bank.input[..n] });
     bank.fed = true;
 }
 
@@ -339,11 +344,16 @@ impl Wait {
         }
         self.left = self.left.saturating_sub(source.len()).max(usize::from(!silent));
         let lanes = S::N;
-        for (i, frame_in) in flat(source).chunks_exact(lanes).enumerate() {
-            let at = (frame as usize + i) & self.mask;
-            for (to, x) in self.ring[at * lanes..(at + 1) * lanes].iter_mut().zip(frame_in) {
-                *to = S::elem_f64(*x);
+        let (ahead, behind) = self.ring.split_at_mut((frame as usize & self.mask) * lanes);
+        for (to, x) in behind.iter_mut().chain(ahead).zip(flat(source)) {
+            *to = S::elem_f64(*x);
+        }
+        if self.frames.iter().all(|f| *f == self.longest) {
+            let (ahead, behind) = self.ring.split_at(((frame as usize).wrapping_sub(self.longest) & self.mask) * lanes);
+            for (to, x) in flat_mut(late).iter_mut().zip(behind.iter().chain(ahead)) {
+                *to = S::elem(*x);
             }
+            return true;
         }
         for (i, frame_out) in flat_mut(late).chunks_exact_mut(lanes).enumerate() {
             for (lane, to) in frame_out.iter_mut().enumerate() {
@@ -368,7 +378,7 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
         }
         for step in 0..self.steps.len() {
             match self.steps[step] {
-                Step::Read(seat) => self.read(seat, at, n, io),
+                Step::Read(r) => self.read(r, at, n, io),
                 Step::Enter(BankRef::Narrow(b)) => self.narrow[b].enter_block(frame, n),
                 Step::Enter(BankRef::Wide(b)) => self.wide[b].enter_block(frame, n),
                 Step::Key(k) => self.key(k, n),

@@ -9,6 +9,8 @@ use crate::proc::{Params, Place};
 pub struct Latencies {
     /// Of the sum at the input.
     pub input: Vec<usize>,
+    /// Of the latest path into the strip that is there for solo: these meet with each other only.
+    pub solo: Vec<usize>,
     /// Of the strip's chain.
     pub chain: Vec<usize>,
     /// Of what stands last.
@@ -39,7 +41,8 @@ impl Latencies {
 
     /// Frames by which an edge is delayed.
     pub fn wait(&self, edge: &Edge, tap: EdgeTap) -> usize {
-        self.input[edge.to] - self.at(edge.from, tap).min(self.input[edge.to])
+        let meet = if edge.solo { self.solo[edge.to] } else { self.input[edge.to] };
+        meet.saturating_sub(self.at(edge.from, tap))
     }
 }
 
@@ -52,7 +55,8 @@ pub fn latencies<'a>(
     params: impl Fn(usize, usize) -> Params<'a>,
 ) -> Latencies {
     let n = spec.strips.len();
-    let mut l = Latencies { input: vec![0; n], chain: vec![0; n], last: vec![0; n], procs: vec![Vec::new(); n] };
+    let mut l =
+        Latencies { input: vec![0; n], solo: vec![0; n], chain: vec![0; n], last: vec![0; n], procs: vec![Vec::new(); n] };
     for (s, strip) in spec.strips.iter().enumerate() {
         for (p, proc) in strip.chain.iter().enumerate() {
             let frames = (proc.kind.decl().latency)(&params(s, p), rate);
@@ -68,6 +72,8 @@ pub fn latencies<'a>(
     for s in order {
         let late = edges.iter().filter(|e| e.to == s && !e.solo).map(|e| l.at(e.from, e.tap)).max();
         l.input[s] = late.unwrap_or(0);
+        let solo = edges.iter().filter(|e| e.to == s && e.solo);
+        l.solo[s] = solo.flat_map(|e| e.taps().iter().map(|tap| l.at(e.from, *tap))).max().unwrap_or(0);
     }
     l
 }

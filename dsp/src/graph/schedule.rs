@@ -5,7 +5,16 @@ use super::{Edge, EdgeTap, GraphSpec};
 use crate::graph::latency::Latencies;
 use std::fmt;
 
-/// Where samples of a mono or stereo input or output pass: lane of a bank, port of the console.
+/// The ports of a bank of channels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadPlan {
+    /// Bank.
+    pub bank: BankRef,
+    /// Index of each lane's port in the console's list.
+    pub ports: Vec<Option<usize>>,
+}
+
+/// Where samples of an output pass: lane of a bank, port of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortSeat {
     /// Bank.
@@ -49,8 +58,8 @@ pub struct KeyPlan {
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Ports into a bank's input.
-    Read(PortSeat),
+    /// Ports into a bank's input, by index of the reads.
+    Read(usize),
     /// Trim, polarity, input meter.
     Enter(BankRef),
     /// A side-chain.
@@ -68,6 +77,8 @@ pub enum Step {
 pub struct Schedule {
     /// Steps in order.
     pub steps: Vec<Step>,
+    /// Reads that the steps name.
+    pub reads: Vec<ReadPlan>,
     /// Mixes that the steps name.
     pub mixes: Vec<MixPlan>,
     /// Side-chains that the steps name.
@@ -100,12 +111,11 @@ pub fn schedule(
     for depth in 0..depths {
         let here: Vec<&BankPlan> = banks.iter().filter(|b| b.depth == depth).collect();
         for bank in &here {
-            for (lane, who) in bank.lanes.iter().enumerate() {
-                if let Some((strip, side)) = *who
-                    && let Some(port) = ports.input[strip].map(|first| first + side)
-                {
-                    s.steps.push(Step::Read(PortSeat { bank: bank.bank, lane, port }));
-                }
+            let port = |who: &Option<(usize, usize)>| who.and_then(|(strip, side)| ports.input[strip].map(|first| first + side));
+            let read: Vec<Option<usize>> = bank.lanes.iter().map(port).collect();
+            if read.iter().any(Option::is_some) {
+                s.steps.push(Step::Read(s.reads.len()));
+                s.reads.push(ReadPlan { bank: bank.bank, ports: read });
             }
             s.steps.push(Step::Enter(bank.bank));
         }
@@ -198,7 +208,11 @@ impl fmt::Display for Schedule {
         };
         for step in &self.steps {
             match step {
-                Step::Read(p) => writeln!(f, "read   port {} -> {} lane {}", p.port, bank(&p.bank), p.lane)?,
+                Step::Read(r) => {
+                    let read = &self.reads[*r];
+                    let ports: Vec<String> = read.ports.iter().map(|p| p.map_or("-".into(), |p| p.to_string())).collect();
+                    writeln!(f, "read   ports {} -> {}", ports.join(" "), bank(&read.bank))?;
+                }
                 Step::Enter(b) => writeln!(f, "enter  {}", bank(b))?,
                 Step::Key(k) => {
                     let k = &self.keys[*k];

@@ -10,15 +10,16 @@ pub fn verify(schedule: &Schedule, banks: &[BankPlan]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut entered: HashMap<BankRef, usize> = HashMap::new();
     let mut ran: HashMap<BankRef, usize> = HashMap::new();
-    let (mut lanes, mut ports) = (HashSet::new(), HashSet::new());
+    let (mut read, mut ports) = (HashSet::new(), HashSet::new());
     for (at, step) in schedule.steps.iter().enumerate() {
         match step {
-            Step::Read(p) => {
-                if entered.contains_key(&p.bank) {
-                    faults.push(format!("step {at}: port {} arrives after {:?} was entered", p.port, p.bank));
+            Step::Read(r) => {
+                let bank = schedule.reads[*r].bank;
+                if entered.contains_key(&bank) {
+                    faults.push(format!("step {at}: ports of {bank:?} arrive after it was entered"));
                 }
-                if !lanes.insert((p.bank, p.lane)) {
-                    faults.push(format!("step {at}: two ports for lane {} of {:?}", p.lane, p.bank));
+                if !read.insert(bank) {
+                    faults.push(format!("step {at}: {bank:?} is read twice"));
                 }
             }
             Step::Enter(b) => {

@@ -1,9 +1,9 @@
 //! NEON vectors.
 //!
 //! SAFETY, for every block of this file: NEON is the baseline of aarch64. The intrinsics used touch
-//! registers only, but for the loads of `dot2`, whose slices are checked to be long enough.
+//! registers only, but for the loads of `dot2` and `columns`, whose slices are checked to be long enough.
 
-use super::{Entry, Lanes};
+use super::{COLUMNS, Entry, Lanes};
 use std::arch::aarch64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -29,6 +29,7 @@ macro_rules! vector {
      split: |$ea:ident| $split:expr,
      pow2: |$pa:ident| $pow2:expr,
      dot2: |$da:ident, $dl:ident, $dr:ident| $dot2:expr
+     $(, $own:item)?
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -165,8 +166,21 @@ macro_rules! vector {
             fn enter<E: Entry>(work: E) {
                 work.run();
             }
+            $($own)?
         }
     };
+}
+
+/// Rows to columns.
+#[inline(always)]
+fn transpose(r: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    // SAFETY: see the head of this file.
+    unsafe {
+        let wide = |x: float32x4_t| vreinterpretq_f64_f32(x);
+        let (a, b) = (wide(vtrn1q_f32(r[0], r[1])), wide(vtrn2q_f32(r[0], r[1])));
+        let (c, d) = (wide(vtrn1q_f32(r[2], r[3])), wide(vtrn2q_f32(r[2], r[3])));
+        [vtrn1q_f64(a, c), vtrn1q_f64(b, d), vtrn2q_f64(a, c), vtrn2q_f64(b, d)].map(|x| vreinterpretq_f32_f64(x))
+    }
 }
 
 vector!(
@@ -188,6 +202,16 @@ vector!(
         let x = vfmaq_f64(vmulq_f64(lo, vld1q_f64(l)), hi, vld1q_f64(l.add(2)));
         let y = vfmaq_f64(vmulq_f64(lo, vld1q_f64(r)), hi, vld1q_f64(r.add(2)));
         [vaddvq_f64(x), vaddvq_f64(y)]
+    },
+    #[inline(always)]
+    fn columns(lanes: &[&[f32]], from: usize) -> [Self; COLUMNS] {
+        let rows: [&[f32]; 4] = std::array::from_fn(|lane| &lanes[lane][from..from + COLUMNS]);
+        // SAFETY: the slices were just cut to the eight elements that are loaded; see the head of this file.
+        unsafe {
+            let (a, b) = (rows.map(|row| vld1q_f32(row.as_ptr())), rows.map(|row| vld1q_f32(row.as_ptr().add(4))));
+            let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (transpose(a), transpose(b));
+            [a0, a1, a2, a3, b0, b1, b2, b3].map(Self)
+        }
     }
 );
 

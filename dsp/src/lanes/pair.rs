@@ -1,6 +1,6 @@
 //! Two vectors as one of twice the width.
 
-use super::{Entry, Lanes};
+use super::{COLUMNS, Entry, Lanes};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Lanes 0 … N−1 in the first half, N … 2N−1 in the second; N is even, so stereo sides stay together.
@@ -141,5 +141,10 @@ impl<T: Lanes> Lanes for Pair<T> {
     #[inline(always)]
     fn enter<E: Entry>(work: E) {
         T::enter(work);
+    }
+    #[inline(always)]
+    fn columns(lanes: &[&[f32]], from: usize) -> [Self; COLUMNS] {
+        let (a, b) = (T::columns(&lanes[..T::N], from), T::columns(&lanes[T::N..], from));
+        std::array::from_fn(|i| Pair(a[i], b[i]))
     }
 }

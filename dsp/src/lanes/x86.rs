@@ -2,10 +2,10 @@
 //!
 //! SAFETY, for every block of this file: the SSE2 types need only the x86-64 baseline. The AVX types
 //! are only named by code that runs below [`Lanes::enter`] after [`super::Path::available`] found
-//! AVX2 and FMA. The intrinsics used touch registers only, but for the unaligned loads of `dot2`,
-//! whose slices are checked to be long enough.
+//! AVX2 and FMA. The intrinsics used touch registers only, but for the unaligned loads of `dot2`
+//! and `columns`, whose slices are checked to be long enough.
 
-use super::{Entry, Lanes};
+use super::{COLUMNS, Entry, Lanes};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -34,7 +34,7 @@ macro_rules! vector {
      exponent: |$ea:ident| $exponent:expr, mantissa_mask: $mmask:expr, one: $one:expr,
      pow2: |$pa:ident| $pow2:expr,
      dot2: |$da:ident, $dl:ident, $dr:ident| $dot2:expr,
-     enter: $enter:item
+     enter: $($own:item)*
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -171,7 +171,7 @@ macro_rules! vector {
                 // SAFETY: the slices were just cut to N elements; see the head of this file.
                 unsafe { $dot2 }
             }
-            $enter
+            $($own)*
         }
     };
 }
@@ -181,6 +181,36 @@ macro_rules! vector {
 fn sums(a: __m128d, b: __m128d) -> [f64; 2] {
     // SAFETY: SSE2 is the baseline; a vector of two `f64` is an array of two.
     unsafe { std::mem::transmute(_mm_add_pd(_mm_unpacklo_pd(a, b), _mm_unpackhi_pd(a, b))) }
+}
+
+/// Rows to columns.
+#[inline(always)]
+fn transpose4(r: [__m128; 4]) -> [__m128; 4] {
+    // SAFETY: see the head of this file.
+    unsafe {
+        let (a, b) = (_mm_unpacklo_ps(r[0], r[1]), _mm_unpackhi_ps(r[0], r[1]));
+        let (c, d) = (_mm_unpacklo_ps(r[2], r[3]), _mm_unpackhi_ps(r[2], r[3]));
+        [_mm_movelh_ps(a, c), _mm_movehl_ps(c, a), _mm_movelh_ps(b, d), _mm_movehl_ps(d, b)]
+    }
+}
+
+/// Rows to columns.
+#[inline(always)]
+fn transpose8(r: [__m256; 8]) -> [__m256; 8] {
+    // SAFETY: see the head of this file.
+    unsafe {
+        // Pairs, then fours within the halves of the registers, then the halves.
+        let pairs = |a, b| (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        let fours = |a, b| (_mm256_shuffle_ps::<0b01_00_01_00>(a, b), _mm256_shuffle_ps::<0b11_10_11_10>(a, b));
+        let halves = |a, b| (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b));
+        let ((a0, a1), (b0, b1)) = (pairs(r[0], r[1]), pairs(r[2], r[3]));
+        let ((c0, c1), (d0, d1)) = (pairs(r[4], r[5]), pairs(r[6], r[7]));
+        let ((e0, e1), (e2, e3)) = (fours(a0, b0), fours(a1, b1));
+        let ((f0, f1), (f2, f3)) = (fours(c0, d0), fours(c1, d1));
+        let ((v0, v4), (v1, v5)) = (halves(e0, f0), halves(e1, f1));
+        let ((v2, v6), (v3, v7)) = (halves(e2, f2), halves(e3, f3));
+        [v0, v1, v2, v3, v4, v5, v6, v7]
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -219,6 +249,12 @@ vector!(
         debug_assert!(std::is_x86_feature_detected!("avx2"));
         // SAFETY: see the head of this file.
         unsafe { with_avx2(work) }
+    }
+    #[inline(always)]
+    fn columns(lanes: &[&[f32]], from: usize) -> [Self; COLUMNS] {
+        let rows: [&[f32]; 8] = std::array::from_fn(|lane| &lanes[lane][from..from + COLUMNS]);
+        // SAFETY: the slices were just cut to the eight elements that are loaded; see the head of this file.
+        unsafe { transpose8(rows.map(|row| _mm256_loadu_ps(row.as_ptr()))).map(Self) }
     }
 );
 
@@ -279,6 +315,16 @@ vector!(
     enter: #[inline(always)]
     fn enter<E: Entry>(work: E) {
         work.run();
+    }
+    #[inline(always)]
+    fn columns(lanes: &[&[f32]], from: usize) -> [Self; COLUMNS] {
+        let rows: [&[f32]; 4] = std::array::from_fn(|lane| &lanes[lane][from..from + COLUMNS]);
+        // SAFETY: the slices were just cut to the eight elements that are loaded; see the head of this file.
+        let (a, b) = unsafe {
+            (rows.map(|row| _mm_loadu_ps(row.as_ptr())), rows.map(|row| _mm_loadu_ps(row.as_ptr().add(4))))
+        };
+        let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (transpose4(a), transpose4(b));
+        [a0, a1, a2, a3, b0, b1, b2, b3].map(Self)
     }
 );
 

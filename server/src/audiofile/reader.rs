@@ -9,7 +9,7 @@ use super::{Encoding, FileError, Spec};
 
 /// Bytes asked of the system at a time: large enough to make its cost vanish, small enough for the
 /// second-level cache of a small machine.
-const BUFFER_BYTES: usize = 128 * 1024;
+const BUFFER_BYTES: usize = 32 * 1024;
 
 /// Reads a WAV file from its beginning to its end, whole frames at a time.
 ///

@@ -146,7 +146,7 @@ impl RateReader {
     pub fn new(reader: Reader, rate: u32) -> Self {
         let spec = reader.spec();
         let resampler = Resampler::new(spec.rate, rate, spec.channels);
-        let raw = vec![0.0; 4096 * spec.channels];
+        let raw = if resampler.engine.is_some() { vec![0.0; 4096 * spec.channels] } else { Vec::new() };
         RateReader { reader, resampler, raw, converted: Vec::new(), ready: VecDeque::new(), done: false }
     }
 
@@ -163,6 +163,22 @@ impl RateReader {
     /// Frames that will be given in all.
     pub fn frames(&self) -> u64 {
         output_frames(self.reader.spec().frames, self.resampler.from, self.resampler.to)
+    }
+
+    /// As [`Reader::read`], at the new rate.
+    ///
+    /// # Errors
+    /// The system failed to read.
+    pub fn read(&mut self, out: &mut [f32]) -> Result<usize, FileError> {
+        if !self.converts() {
+            return self.reader.read(out);
+        }
+        let mut wide = vec![0.0; out.len()];
+        let frames = self.read_f64(&mut wide)?;
+        for (out, sample) in out.iter_mut().zip(wide) {
+            *out = sample as f32;
+        }
+        Ok(frames)
     }
 
     /// As [`Reader::read_f64`], at the new rate.

@@ -54,7 +54,8 @@ struct Input {
     strip: usize,
     /// Ports that it feeds, with its channel for each.
     ports: Vec<(usize, usize)>,
-    raw: Vec<f64>,
+    /// A chunk as it is in the file, where more than one port takes of it.
+    raw: Vec<f32>,
     left: bool,
 }
 
@@ -253,20 +254,36 @@ impl Input {
     /// Fills the ports of a chunk; silence after the end.
     fn read(&mut self, io: &mut Ports, n: usize) -> Result<(), Fail> {
         let channels = self.file.reader().spec().channels;
-        let mut got = 0;
-        while self.left && got < n {
-            let frames = self.file.read_f64(&mut self.raw[got * channels..n * channels])?;
-            self.left = frames > 0;
-            got += frames;
+        if let [(port, _)] = self.ports[..] {
+            // A mono file of a mono strip.
+            let to = &mut io.inputs[port][..n];
+            let got = self.fill(to)?;
+            to[got..].fill(0.0);
+            return Ok(());
         }
+        let mut raw = std::mem::take(&mut self.raw);
+        let got = self.fill(&mut raw[..n * channels])?;
         for &(port, channel) in &self.ports {
             let to = &mut io.inputs[port];
-            for (x, raw) in to.iter_mut().zip(self.raw[..got * channels].iter().skip(channel).step_by(channels)) {
-                *x = *raw as f32;
+            for (x, raw) in to.iter_mut().zip(raw[..got * channels].iter().skip(channel).step_by(channels)) {
+                *x = *raw;
             }
             to[got..n].fill(0.0);
         }
+        self.raw = raw;
         Ok(())
+    }
+
+    /// Reads until `to` is full or the file ends; gives the frames read.
+    fn fill(&mut self, to: &mut [f32]) -> Result<usize, Fail> {
+        let channels = self.file.reader().spec().channels;
+        let mut got = 0;
+        while self.left && got * channels < to.len() {
+            let frames = self.file.read(&mut to[got * channels..])?;
+            self.left = frames > 0;
+            got += frames;
+        }
+        Ok(got)
     }
 }
 
