@@ -3,7 +3,7 @@
 use crate::processors::{ALL, LEFT_OUT, Processor};
 use crate::table::{Done, Table};
 use crate::take::{RATE, Rendered, Take, json};
-use headroom_e2e::measure::signal::{amplitude, apart, db, differing, noise, peak, single, tone};
+use headroom_e2e::measure::signal::{amplitude, apart, differing, noise, rms_db, single, tone};
 use headroom_e2e::measure::spectrum::Spectrum;
 use std::collections::BTreeSet;
 use std::f64::consts::PI;
@@ -129,11 +129,19 @@ pub fn same(t: &mut Table) -> Done {
     let bytes = again.bytes.iter().zip(&busy().bits("16").render(&outs)?.bytes).filter(|(a, b)| a != b).count();
     t.exact("files of 16 bits, rendered twice", bytes as f64);
     t.exact("files of 64 bits, rendered twice", alike(&one, &busy().render(&outs)?));
+    // Other instructions round otherwise: in 32 bits on channels, in 64 on buses.
+    let differ = |a: &[f64], b: &[f64]| rms_db(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>());
+    let x: Vec<f64> = lively(4).iter().map(|v| 0.25 * v).collect();
     for lanes in ["sse2", "scalar"] {
+        for p in ALL {
+            let take = Take::new(p.rig(&p.keys(p.working, true)).0).feed("c", &x);
+            let (a, b) = (take.first("main")?, take.clone().lanes(lanes).first("main")?);
+            t.most(format!("{} on {lanes} lanes, sound of −12: difference, rms", p.name), differ(&a, &b), -140.0, "dBFS");
+        }
         let other = busy().lanes(lanes).render(&outs)?;
         let pairs = one.sounds.iter().zip(&other.sounds).flat_map(|(a, b)| a.channels.iter().zip(&b.channels));
-        let worst = pairs.map(|(a, b)| apart(a, b)).fold(f64::NEG_INFINITY, f64::max);
-        t.most(format!("a busy mix on {lanes} lanes, largest difference"), worst, -140.0, "dBFS");
+        let worst = pairs.map(|(a, b)| differ(a, b)).fold(f64::NEG_INFINITY, f64::max);
+        t.told(format!("a busy, loud mix on {lanes} lanes: difference, rms"), worst, "dBFS");
     }
     Ok(())
 }
@@ -174,16 +182,16 @@ pub fn silence(t: &mut Table) -> Done {
         let dc = y.iter().map(|y| Spectrum::new(&y[8 * 48_000..end], RATE).line_dbfs(0.0)).fold(f64::NEG_INFINITY, f64::max);
         t.most(format!("{}: DC under a 1 kHz tone", p.name), dc, -140.0, "dBFS");
         // Numbers that are none, and some that 32 bits cannot hold; then sound that must be heard.
+        let mut x = noise(3, 0.5, 96_000);
         let bad = [f64::NAN, f64::INFINITY, -f64::INFINITY, 1e300, f64::from(f32::MAX), -f64::from(f32::MAX), 1e-40];
-        let mut x = lively(3);
         x[9600..19_200].iter_mut().enumerate().for_each(|(i, v)| *v = bad[i / 64 % bad.len()]);
         let y = Take::new(rig.as_str()).feed("c", &x).out("main")?;
         let count = y.iter().flatten().filter(|v| !v.is_finite()).count();
         t.exact(format!("{}: samples not finite after NaN, infinity, 3·10³⁸", p.name), count as f64);
         x[9600..19_200].fill(0.0);
         let later = Take::new(rig.as_str()).feed("c", &x).out("main")?;
-        let level = |y: &[Vec<f64>]| y.iter().map(|y| peak(&y[80_000..])).fold(0.0, f64::max);
-        t.within(format!("{}: level a second later", p.name), db(level(&y)) - db(level(&later)), -1.0, 1.0, "dB");
+        let level = |y: &[Vec<f64>]| rms_db(&y[0][67_200..76_800]);
+        t.within(format!("{}: level a second later", p.name), level(&y) - level(&later), -1.0, 1.0, "dB");
     }
     Ok(())
 }
