@@ -82,7 +82,7 @@ fn busy() -> Take {
     for (k, stereo) in [false, true, false, false, true, false].into_iter().enumerate() {
         let to = if k % 2 == 0 { "g" } else { "main" };
         rig += &format!(
-            "[[channel]]\nname = \"c{k}\"\nstereo = {stereo}\nto = \"{to}\"\ndelay = {k}.3\npan = 0.{k}\nsend.r = {{ level = -6.0 }}\nsend.w = {{ level = -3.0 }}\n{channel}"
+            "[[channel]]\nname = \"c{k}\"\nstereo = {stereo}\nto = \"{to}\"\ndelay = 12.{k}\npan = 0.{k}\nsend.r = {{ level = -6.0 }}\nsend.w = {{ level = -3.0 }}\n{channel}"
         );
     }
     rig += "[[bus]]\nname = \"g\"\nkind = \"group\"\ncomp.on = true\n";
@@ -120,11 +120,14 @@ fn alike(a: &Rendered, b: &Rendered) -> f64 {
 
 pub fn same(t: &mut Table) -> Done {
     let outs = ["main", "w", "r", "g", "c1"];
-    let one = busy().render(&outs)?;
+    // A delay beyond what there is memory for is a new network too.
+    let grows = || busy().cue(1.4, "/ch/3/delay 40");
+    let one = grows().render(&outs)?;
     for period in [1, 17, 64, 512, 4096] {
-        let other = busy().with(&format!("--period {period}")).render(&outs)?;
+        let other = grows().with(&format!("--period {period}")).render(&outs)?;
         t.exact(format!("a busy mix with cues in periods of {period}"), alike(&one, &other));
     }
+    let one = busy().render(&outs)?;
     let again = busy().bits("16").render(&outs)?;
     let bytes = again.bytes.iter().zip(&busy().bits("16").render(&outs)?.bytes).filter(|(a, b)| a != b).count();
     t.exact("files of 16 bits, rendered twice", bytes as f64);
@@ -141,7 +144,7 @@ pub fn same(t: &mut Table) -> Done {
         let other = busy().lanes(lanes).render(&outs)?;
         let pairs = one.sounds.iter().zip(&other.sounds).flat_map(|(a, b)| a.channels.iter().zip(&b.channels));
         let worst = pairs.map(|(a, b)| differ(a, b)).fold(f64::NEG_INFINITY, f64::max);
-        t.told(format!("a busy, loud mix on {lanes} lanes: difference, rms"), worst, "dBFS");
+        t.most(format!("a busy mix with cues on {lanes} lanes: difference, rms"), worst, -140.0, "dBFS");
     }
     Ok(())
 }
@@ -182,7 +185,7 @@ pub fn silence(t: &mut Table) -> Done {
         let dc = y.iter().map(|y| Spectrum::new(&y[8 * 48_000..end], RATE).line_dbfs(0.0)).fold(f64::NEG_INFINITY, f64::max);
         t.most(format!("{}: DC under a 1 kHz tone", p.name), dc, -140.0, "dBFS");
         // Numbers that are none, and some that 32 bits cannot hold; then sound that must be heard.
-        let mut x = noise(3, 0.5, 96_000);
+        let mut x = noise(3, 0.5, 144_000);
         let bad = [f64::NAN, f64::INFINITY, -f64::INFINITY, 1e300, f64::from(f32::MAX), -f64::from(f32::MAX), 1e-40];
         x[9600..19_200].iter_mut().enumerate().for_each(|(i, v)| *v = bad[i / 64 % bad.len()]);
         let y = Take::new(rig.as_str()).feed("c", &x).out("main")?;
@@ -190,8 +193,8 @@ pub fn silence(t: &mut Table) -> Done {
         t.exact(format!("{}: samples not finite after NaN, infinity, 3·10³⁸", p.name), count as f64);
         x[9600..19_200].fill(0.0);
         let later = Take::new(rig.as_str()).feed("c", &x).out("main")?;
-        let level = |y: &[Vec<f64>]| rms_db(&y[0][67_200..76_800]);
-        t.within(format!("{}: level a second later", p.name), level(&y) - level(&later), -1.0, 1.0, "dB");
+        let level = |y: &[Vec<f64>]| rms_db(&y[0][120_000..]);
+        t.within(format!("{}: level two seconds later", p.name), level(&y) - level(&later), -1.0, 1.0, "dB");
     }
     Ok(())
 }
@@ -221,8 +224,15 @@ pub fn aligned(t: &mut Table) -> Done {
         let y = Take::new(rig + "[main]\nchain = []\n").feed("a", &x).feed("b", &x).first("main")?;
         t.most(format!("{name}: sum against twice the input"), apart(&y[..47_000], &twice[..47_000]), -140.0, "dBFS");
     }
+    // A new network for main's sake leaves a strip with delay and memory alone.
+    let strip = |name: &str| {
+        format!("[[channel]]\nname = \"{name}\"\nchain = [\"eq\", \"comp\"]\ndelay = 5.3\neq.1.gain = 6\ncomp.on = true\n")
+    };
+    let take = Take::new(strip("a") + "[main]\n").feed("a", &lively(5));
+    let swapped = take.clone().cue(0.9, "/main/limiter/lookahead 3").first("a")?;
+    t.exact("a strip while main gets another look-ahead", differing(&take.first("a")?, &swapped));
     // Switching what delays does not move what passes.
-    let rig = strip("a", &limiter(5.0)) + "[main]\nchain = []\n";
+    let rig = format!("[[channel]]\nname = \"a\"\nstereo = true\n{}\n[main]\nchain = []\n", limiter(5.0));
     let y = Take::new(rig).feed("a", &x).cue(0.3, "/ch/1/limiter/on 0").cue(0.6, "/ch/1/limiter/on 1").first("main")?;
     t.most("a limiter switched off and on in place: difference", apart(&y, &single(&x)), -140.0, "dBFS");
     Ok(())

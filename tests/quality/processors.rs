@@ -44,8 +44,8 @@ impl Processor {
 pub const ALL: &[Processor] = &[
     chain("hpf", &[], "freq = 1000, slope = 24").moves(&[("slope", "12")]).sweep("freq", "100", "3000"),
     chain("lpf", &[], "freq = 1000, slope = 24").moves(&[("slope", "12")]).sweep("freq", "400", "9000"),
-    chain("gate", &["range = 0", "ratio = 1"], "threshold = -6, range = 20, ratio = 2")
-        .moves(&[("range", "8"), ("threshold", "0"), ("ratio", "4")])
+    chain("gate", &["range = 0", "ratio = 1"], "threshold = -6, range = 20, ratio = 4")
+        .moves(&[("range", "8"), ("threshold", "0")])
         .tone(-18.0)
         .sweep("threshold", "-30", "-6"),
     chain("eq", &["1.gain = 0", "2 = { freq = 3000, q = 5 }"], "1 = { freq = 1000, gain = 12, q = 1 }")

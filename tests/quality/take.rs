@@ -27,8 +27,6 @@ pub struct Rendered {
     pub sounds: Vec<Sound>,
     /// The files' bytes.
     pub bytes: Vec<Vec<u8>>,
-    /// Standard error.
-    pub said: String,
     /// Processor time of the program.
     pub time: Duration,
 }
@@ -146,7 +144,7 @@ impl Take {
         let files: Vec<_> = (0..outputs.len()).map(|i| path(&format!("out-{i}.wav"))).collect();
         let sounds = files.iter().map(|f| read(f)).collect::<Result<Vec<_>, _>>()?;
         let bytes = files.iter().map(|f| fs::read(f).map_err(|e| e.to_string())).collect::<Result<Vec<_>, _>>()?;
-        Ok(Rendered { sounds, bytes, said, time })
+        Ok(Rendered { sounds, bytes, time })
     }
 
     /// The channels of one output.

@@ -155,8 +155,12 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
             need = release.mul_add(need - over, over).max(over);
             *p = need;
         }
-        // What rounds to nothing is nothing: below the ceiling it is bit-exact.
-        self.need = L::select(need.gt(L::splat(1e-12)), need, zero);
+        self.need = need;
+        if (ctx.frame + io.len() as u64).is_multiple_of(BLOCK as u64) {
+            // What rounds to nothing is nothing: below the ceiling it is bit-exact. On the grid, so that the
+            // period does not show.
+            self.need = L::select(need.gt(L::splat(1e-12)), need, zero);
+        }
         self.smooth.run(ctx.frame, level);
         let mut most = zero;
         let from = (ctx.frame as usize).wrapping_sub(self.latency);
