@@ -103,7 +103,7 @@ fn busy() -> Take {
             .cue(s + 0.0003, format!("/ch/{c}/eq/1/freq {:.1}", 300.0 + 500.0 * v))
             .cue(s + 0.0011, format!("/ch/{c}/comp/threshold {:.1}", -30.0 + v))
             .cue(s + 0.002, format!("/ch/{c}/mute {}", i % 5 / 4))
-            .cue(s + 0.003, format!("/ch/{c}/delay {:.2}", 2.0 * v))
+            .cue(s + 0.003, format!("/ch/{c}/delay {:.2}", 2.0 + 1.5 * v))
             .cue(s + 0.004, format!("/ch/{c}/gate/on {}", i % 2))
             .cue(s + 0.005, format!("/ch/{c}/send/1/level {:.1}", -10.0 + v));
     }

@@ -19,6 +19,8 @@ pub struct Limiter;
 
 /// While it works it aims this much lower, for what a moving gain adds between samples.
 const MARGIN_DB: f64 = 0.11;
+/// And this much for each tap by which a short look-ahead cuts the interpolation between samples.
+const SHORT_DB: f64 = 0.018;
 /// Hold beyond the look-ahead, in seconds.
 const HOLD_S: f64 = 0.010_66;
 
@@ -65,7 +67,7 @@ impl Processor for Limiter {
     fn build<L: Lanes>(build: &Build) -> LimiterBank<L> {
         // Strips with other look-aheads sit in other banks.
         let latency = build.lanes.iter().flatten().map(|p| Limiter::latency(p, build.rate)).max().unwrap_or(1);
-        let side = MOST.min(latency / 3).max(1);
+        let side = MOST.min(latency / 2).max(1);
         let mut hold = Hold::new();
         let blocks = (latency as f64 + HOLD_S * build.rate) / STEP as f64;
         for lane in 0..L::N {
@@ -73,6 +75,7 @@ impl Processor for Limiter {
         }
         LimiterBank {
             latency,
+            margin: 10f64.powf(-(MARGIN_DB + SHORT_DB * (MOST - side) as f64) / 20.0),
             delay: vec![L::zero(); (latency + BLOCK).next_power_of_two()],
             next: 0,
             level: Coeffs::new(build.curve, [1.0, 1.0, 0.0]),
@@ -89,6 +92,8 @@ impl Processor for Limiter {
 /// A bank of limiters of one look-ahead.
 pub struct LimiterBank<L: Lanes> {
     latency: usize,
+    /// How far below the ceiling it aims, as a factor.
+    margin: f64,
     /// The signal, by absolute frame.
     delay: Vec<L>,
     /// Frame that the next block starts with.
@@ -148,7 +153,7 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
         }
         self.hold.run(ctx.frame, ctx.pairs, level);
         let (one, zero) = (L::splat(1.0), L::zero());
-        let margin = L::splat(10f64.powf(-MARGIN_DB / 20.0));
+        let margin = L::splat(self.margin);
         let (release, mut need) = (self.release, self.need);
         for (p, ceiling) in level.iter_mut().zip(ceilings) {
             let over = L::select(p.gt(ceiling), one - ceiling * margin / *p, zero);
