@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# install.sh run|test|deb   Install the Debian packages of one set that are missing; nothing is asked, and
+# install.sh run|test|bench|deb   Install the Debian packages of one set that are missing; nothing is asked, and
 # a machine that has everything is left alone without touching the network.
 #   run   a C linker, the headers the build needs, and JACK where there is neither JACK nor PipeWire
 #   test  run, and the programs that the end-to-end tests drive
+#   bench test, and the programs that count instructions
 #   deb   what makes the Debian package
 # Exit status: 0 everything is there, 1 something could not be installed (named on standard error).
 set -u
@@ -43,6 +44,14 @@ need_for_test() {
   python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
 }
 
+need_for_bench() {
+  have valgrind || need valgrind
+  have qemu-aarch64-static || need qemu-user-static
+  have aarch64-linux-gnu-gcc || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  # Not a package of Debian's, and only on machines that have rustup.
+  ! have rustup || rustup -q target add aarch64-unknown-linux-gnu >/dev/null 2>&1 || true
+}
+
 need_for_deb() {
   have dpkg-deb || need dpkg
   have dpkg-shlibdeps || need dpkg-dev
@@ -53,8 +62,9 @@ need_for_deb() {
 case $set_name in
   run) need_for_run ;;
   test) need_for_run; need_for_test ;;
+  bench) need_for_run; need_for_test; need_for_bench ;;
   deb) need_for_run; need_for_deb ;;
-  *) echo "usage: install.sh run|test|deb" >&2; exit 2 ;;
+  *) echo "usage: install.sh run|test|bench|deb" >&2; exit 2 ;;
 esac
 
 [ ${#missing[@]} -gt 0 ] || exit 0

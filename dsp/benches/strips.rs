@@ -1,7 +1,7 @@
 //! What a strip costs: ns per sample and strip, engine only (no files), on this machine.
 //!
 //! The work is a channel strip with high-pass, four EQ bands, gate and compressor into a stereo main with
-//! EQ, glue compressor and limiter, where those are built. Two signals: *music* (decaying notes with exact
+//! EQ, glue compressor and limiter. Two signals: *music* (decaying notes with exact
 //! silence between them, as stems have it) and *noise* without a pause. All ratios come from one run.
 
 #[path = "../tests/common/mod.rs"]
@@ -15,7 +15,7 @@ use headroom_dsp::tree::Owner;
 use std::time::Instant;
 
 const RATE: f64 = 48000.0;
-const SECONDS: f64 = 4.0;
+const FRAMES: usize = 4 * 48_000;
 
 /// Notes that decay into exact silence, different for every strip.
 fn music(seed: u64, frames: usize) -> Vec<f32> {
@@ -36,13 +36,19 @@ fn music(seed: u64, frames: usize) -> Vec<f32> {
     out
 }
 
-fn console(n: usize, auxes: usize, path: Path, true_peak: bool, sound: impl Fn(u64, usize) -> Vec<f32>) -> Console {
+fn console(
+    n: usize,
+    auxes: usize,
+    path: Path,
+    true_peak: bool,
+    frames: usize,
+    sound: impl Fn(u64, usize) -> Vec<f32>,
+) -> Console {
     let mut strips: Vec<_> = (0..n).map(|i| strip(StripKind::Channel, i + 1, &format!("c{}", i + 1), false)).collect();
     strips
         .extend((0..auxes).map(|i| with_chain(strip(StripKind::Aux, i + 1, &format!("a{}", i + 1), false), &["eq", "limiter"])));
     strips.push(with_chain(strip(StripKind::Main, 1, "main", true), &["eq", "glue", "limiter"]));
     let spec: GraphSpec = wire(strips);
-    let frames = (RATE * SECONDS) as usize;
     let inputs = (0..n).map(|i| sound(i as u64 + 1, frames)).collect();
     Console::on(spec, RATE, inputs, path, |desk| {
         let tree = desk.tree().clone();
@@ -87,12 +93,27 @@ fn time(mut c: Console, n: usize) -> f64 {
     begin.elapsed().as_nanos() as f64 / frames as f64 / n as f64
 }
 
+/// `run STRIPS FRAMES`: only that, for a program that counts instructions.
+fn run_only(words: &[String]) -> Option<()> {
+    let at = words.iter().position(|w| w == "run")?;
+    let (n, frames) = (words.get(at + 1)?.parse().ok()?, words.get(at + 2)?.parse().ok()?);
+    let mut c = console(n, 0, Path::best(), false, frames, noise);
+    c.flush(None);
+    c.run(frames, 1024);
+    println!("{}", Path::best().name());
+    Some(())
+}
+
 fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if run_only(&words).is_some() {
+        return;
+    }
     let path = Path::best();
     println!("lanes: {}; ns per sample and strip, engine only", path.name());
     println!("{:>28} {:>8} {:>8}", "", "music", "noise");
     let row = |name: &str, n: usize, auxes: usize, path: Path, tp: bool| {
-        let (m, w) = (time(console(n, auxes, path, tp, music), n), time(console(n, auxes, path, tp, noise), n));
+        let (m, w) = (time(console(n, auxes, path, tp, FRAMES, music), n), time(console(n, auxes, path, tp, FRAMES, noise), n));
         println!("{name:>28} {m:>8.2} {w:>8.2}");
         (m, w)
     };
@@ -111,7 +132,7 @@ fn main() {
     row("32 strips, 8 auxes", 32, 8, path, false);
     for &other in Path::available().iter().filter(|p| **p != path) {
         let t = row(&format!("32 strips, {}", other.name()), 32, 0, other, false);
-        let fast = time(console(32, 0, path, false, noise), 32);
+        let fast = time(console(32, 0, path, false, FRAMES, noise), 32);
         println!("{:>28} {:>8} {:>7.1}x", "", "", t.1 / fast);
     }
 }

@@ -84,7 +84,7 @@ pub(crate) struct Network<N: Lanes, W: Lanes> {
     wide: Vec<Bank<W>>,
     reads: Vec<ReadPlan>,
     mixes: Vec<Mix>,
-    keys: Vec<KeyPlan>,
+    keys: Vec<Key>,
     steps: Vec<Step>,
     banks: Vec<BankPlan>,
     inputs: Vec<usize>,
@@ -108,6 +108,12 @@ struct Mix {
     rest: [[f64; LANES]; 2],
     live: bool,
     wait: Option<Wait>,
+}
+
+/// A side-chain, and what a late one keeps, by absolute frame.
+struct Key {
+    plan: KeyPlan,
+    kept: [f64; 2 * BLOCK],
 }
 
 /// Delays of a mix whose paths are of different latency.
@@ -219,7 +225,7 @@ impl<N: Lanes, W: Lanes> Network<N, W> {
         Network {
             mixes: parts.schedule.mixes.iter().map(|m| Mix::new(m, &parts.curve)).collect(),
             reads: parts.schedule.reads,
-            keys: parts.schedule.keys,
+            keys: parts.schedule.keys.into_iter().map(|plan| Key { plan, kept: [0.0; 2 * BLOCK] }).collect(),
             steps: parts.schedule.steps,
             narrow: parts.narrow,
             wide: parts.wide,
@@ -260,11 +266,10 @@ impl<N: Lanes, W: Lanes> Network<N, W> {
         }
     }
 
-    fn key(&mut self, at: usize, n: usize) {
-        let key = &self.keys[at];
-        let mut signal = [0.0; BLOCK];
+    /// The louder side of a key's source.
+    fn key_of(&self, key: &KeyPlan, signal: &mut [f64]) {
         let mut other = [0.0; BLOCK];
-        let (signal, other) = (&mut signal[..n], &mut other[..n]);
+        let other = &mut other[..signal.len()];
         for (side, out) in [&mut *signal, &mut *other].into_iter().enumerate().take(key.sides) {
             match key.from.bank {
                 BankRef::Narrow(b) => take_lane(&self.narrow[b].input, key.from.lane + side, out),
@@ -276,9 +281,33 @@ impl<N: Lanes, W: Lanes> Network<N, W> {
                 *x = *y;
             }
         }
+    }
+
+    fn key(&mut self, at: usize, frame: u64, n: usize) {
+        let mut signal = [0.0; BLOCK];
+        let signal = &mut signal[..n];
+        if self.keys[at].plan.late {
+            let kept = &self.keys[at].kept;
+            for (x, frame) in signal.iter_mut().zip(frame..) {
+                *x = kept[(frame as usize).wrapping_sub(BLOCK) % kept.len()];
+            }
+        } else {
+            self.key_of(&self.keys[at].plan, signal);
+        }
+        let key = &self.keys[at].plan;
         match key.bank {
             BankRef::Narrow(b) => put_key(&mut self.narrow[b], key, signal),
             BankRef::Wide(b) => put_key(&mut self.wide[b], key, signal),
+        }
+    }
+
+    fn keep(&mut self, at: usize, frame: u64, n: usize) {
+        let mut signal = [0.0; BLOCK];
+        let signal = &mut signal[..n];
+        self.key_of(&self.keys[at].plan, signal);
+        let kept = &mut self.keys[at].kept;
+        for (x, frame) in signal.iter().zip(frame..) {
+            kept[frame as usize % (2 * BLOCK)] = *x;
         }
     }
 
@@ -381,7 +410,8 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
                 Step::Read(r) => self.read(r, at, n, io),
                 Step::Enter(BankRef::Narrow(b)) => self.narrow[b].enter_block(frame, n),
                 Step::Enter(BankRef::Wide(b)) => self.wide[b].enter_block(frame, n),
-                Step::Key(k) => self.key(k, n),
+                Step::Key(k) => self.key(k, frame, n),
+                Step::Keep(k) => self.keep(k, frame, n),
                 Step::Run(BankRef::Narrow(b)) => self.narrow[b].run(frame, n),
                 Step::Run(BankRef::Wide(b)) => self.wide[b].run(frame, n),
                 Step::Mix(m) => self.mix(m, frame, n),

@@ -112,6 +112,32 @@ pub enum Access {
     Read,
 }
 
+/// What a text may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Anything.
+    Any,
+    /// Empty, one of [`COLOURS`], or `#rrggbb`.
+    Colour,
+}
+
+/// Colour names.
+pub const COLOURS: &[&str] = &[
+    "off", "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "orange", "purple", "pink", "brown", "grey",
+    "gray", "lime", "teal", "navy", "violet", "gold",
+];
+
+impl Form {
+    /// Whether a text has this form.
+    pub fn fits(self, text: &str) -> bool {
+        match (self, text.strip_prefix('#')) {
+            (Form::Any, _) => true,
+            (Form::Colour, Some(hex)) => hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()),
+            (Form::Colour, None) => text.is_empty() || COLOURS.iter().any(|c| c.eq_ignore_ascii_case(text)),
+        }
+    }
+}
+
 /// One parameter. See the module documentation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decl {
@@ -123,6 +149,8 @@ pub struct Decl {
     pub unit: Unit,
     /// Access.
     pub access: Access,
+    /// What its text may be.
+    pub form: Form,
     /// Changing it changes the schedule (latency, routing): it goes through the click-free swap.
     pub structural: bool,
     /// One line of documentation.
@@ -131,7 +159,7 @@ pub struct Decl {
 
 impl Decl {
     const fn new(path: &'static str, kind: Kind, unit: Unit, doc: &'static str) -> Self {
-        Decl { path, kind, unit, access: Access::Write, structural: false, doc }
+        Decl { path, kind, unit, access: Access::Write, form: Form::Any, structural: false, doc }
     }
 
     /// A continuous number with a linear taper.
@@ -173,6 +201,13 @@ impl Decl {
     /// Text.
     pub const fn text(path: &'static str, default: &'static str, doc: &'static str) -> Self {
         Self::new(path, Kind::Text { default }, Unit::None, doc)
+    }
+
+    /// A colour.
+    pub const fn colour(path: &'static str, doc: &'static str) -> Self {
+        let mut decl = Self::text(path, "", doc);
+        decl.form = Form::Colour;
+        decl
     }
 
     /// The same parameter with another numeric default (`glue` is `comp` with other defaults).

@@ -61,7 +61,7 @@ pub const SOLO_MODES: &[&str] = &["pfl", "afl", "sip"];
 /// Parameters of a strip itself.
 pub const STRIP: &[Decl] = &[
     Decl::text("name", "", "Name shown on surfaces; the id stays"),
-    Decl::text("color", "", "Colour name or #rrggbb"),
+    Decl::colour("color", "Colour name or #rrggbb"),
     Decl::text("icon", "", "Icon name"),
     Decl::level("fader", 0.0, "Level to the destination and to post sends"),
     Decl::bool("mute", false, "Silence at the destination and in pre and post sends"),
@@ -96,7 +96,7 @@ pub const SEND: &[Decl] = &[
 /// Parameters of a DCA.
 pub const DCA: &[Decl] = &[
     Decl::text("name", "", "Name shown on surfaces; the id stays"),
-    Decl::text("color", "", "Colour name or #rrggbb"),
+    Decl::colour("color", "Colour name or #rrggbb"),
     Decl::level("fader", 0.0, "Added in dB to the faders of the members"),
     Decl::bool("mute", false, "Silences the members"),
     Decl::bool("solo", false, "Solo of the members"),
@@ -105,7 +105,7 @@ pub const DCA: &[Decl] = &[
 /// Parameters of a mute group.
 pub const MUTE_GROUP: &[Decl] = &[
     Decl::text("name", "", "Name shown on surfaces; the id stays"),
-    Decl::text("color", "", "Colour name or #rrggbb"),
+    Decl::colour("color", "Colour name or #rrggbb"),
     Decl::bool("mute", false, "Silences the members"),
 ];
 

@@ -175,6 +175,7 @@ fn number(decl: &Decl, x: f64) -> Result<Coerced, Refused> {
 fn from_text(decl: &Decl, text: &str, rate: f64) -> Result<Coerced, Refused> {
     if let Kind::Text { .. } = decl.kind {
         return match text.len() {
+            0..=MAX_TEXT if !decl.form.fits(text) => refuse("expected a colour name or #rrggbb"),
             0..=MAX_TEXT => Ok(Coerced { value: Value::Text(text.into()), clamped: false }),
             _ => refuse("text of more than 255 bytes"),
         };

@@ -36,8 +36,8 @@ pub enum Intent {
     AskAll(Vec<Target>),
     /// Set one value.
     Set(Set),
-    /// Set what a pattern reached and what can hold the value.
-    SetAll(Vec<Set>),
+    /// Set what a pattern reached and what can hold the value; why the first of the others could not.
+    SetAll(Vec<Set>, Option<String>),
     /// Move a value over time.
     Fade(Fade),
     /// Tell values now and whenever they change.
@@ -249,7 +249,6 @@ fn elsewhere(message: &Message<'_>, space: &AddressSpace, budget: &mut usize) ->
     if message.args.is_empty() {
         return Ok(Intent::AskAll(targets));
     }
-    // A wide pattern reaches what cannot hold the value; that is no error as long as something can.
     let mut refused = None;
     let mut sets = Vec::with_capacity(targets.len());
     for target in targets {
@@ -259,8 +258,11 @@ fn elsewhere(message: &Message<'_>, space: &AddressSpace, budget: &mut usize) ->
         }
     }
     match refused {
-        Some((target, Refused { reason })) if sets.is_empty() => Err(format!("{}: {reason}", space.canonical_of(target))),
-        _ => Ok(Intent::SetAll(sets)),
+        Some((target, Refused { reason })) => {
+            let reason = format!("{}: {reason}", space.canonical_of(target));
+            if sets.is_empty() { Err(reason) } else { Ok(Intent::SetAll(sets, Some(reason))) }
+        }
+        None => Ok(Intent::SetAll(sets, None)),
     }
 }
 

@@ -83,6 +83,21 @@ pub struct Format {
     pub period: u32,
 }
 
+impl BackendEvent {
+    /// Says it in the log.
+    pub fn log(&self) {
+        match self {
+            BackendEvent::RateChanged(rate) => tracing::info!(rate, "audio runs at another rate"),
+            BackendEvent::PeriodChanged(period) => tracing::info!(period, "audio runs in other periods"),
+            BackendEvent::Xrun(xrun) => tracing::info!(cause = ?xrun.cause, "xrun"),
+            BackendEvent::Shutdown(reason) => tracing::warn!(%reason, "audio is gone"),
+            BackendEvent::Stalled => tracing::warn!("audio stands still"),
+            BackendEvent::Back => tracing::info!("audio is back"),
+            BackendEvent::Freewheel(on) => tracing::info!(on, "freewheel"),
+        }
+    }
+}
+
 /// What happened to the audio that its owner should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendEvent {

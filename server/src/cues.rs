@@ -30,7 +30,8 @@ pub fn load(path: &Path) -> Result<Vec<Cue>, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {name}: {e}"))?;
     let mut cues = Vec::new();
     let mut errors = String::new();
-    for (i, line) in text.lines().enumerate() {
+    // Editors of another system put a byte order mark in front.
+    for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         match parse(line) {
             Ok(Some((seconds, address, args))) => cues.push(Cue { line: i + 1, seconds, address, args }),
             Ok(None) => {}
@@ -177,7 +178,7 @@ fn allowed(intent: &Intent, desk: &Desk) -> Result<(), String> {
         Intent::Set(set) if desk.tree().entry(set.target.param).decl.structural => {
             desk.allows(set.target.param, &set.value).map_err(|e| e.to_string())
         }
-        Intent::Set(_) | Intent::SetAll(_) | Intent::Fade(_) | Intent::SoloClear => Ok(()),
+        Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_) | Intent::SoloClear => Ok(()),
         _ => Err("only values, patterns of values, /fade and /solo/clear can be cues".into()),
     }
 }
@@ -187,7 +188,7 @@ fn apply(intent: &Intent, desk: &mut Desk, frame: u64) -> Result<(), String> {
     let told = &mut Vec::new();
     match intent {
         Intent::Set(set) => desk.set(set.target.param, &set.value, told),
-        Intent::SetAll(sets) => sets.iter().for_each(|set| desk.set(set.target.param, &set.value, told)),
+        Intent::SetAll(sets, _) => sets.iter().for_each(|set| desk.set(set.target.param, &set.value, told)),
         Intent::Fade(fade) => {
             let to = &fade.to;
             if !desk.fade(to.target.param, &to.value, fade.time.as_secs_f64(), fade.shape, frame, told) {

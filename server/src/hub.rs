@@ -384,7 +384,7 @@ impl<M: Mixer> Hub<M> {
             !watch.is_empty()
         });
         for event in self.mixer.events() {
-            tracing::info!(?event, "audio");
+            event.log();
         }
         let rate = self.mixer.desk().rate();
         if rate != self.space.rate() {

@@ -51,6 +51,8 @@ pub enum PlanError {
     Loop(Vec<String>),
     /// A side-chain names a strip that is not there: strip id, processor, name.
     Sidechain(String, String, String),
+    /// The monitor cannot hear what its source names.
+    Source(String),
     /// The schedule failed its own check; a bug, in words.
     Unsound(Vec<String>),
 }
@@ -61,6 +63,9 @@ impl std::fmt::Display for PlanError {
             PlanError::Loop(ids) => write!(f, "the routing has a loop: {}", ids.join(" → ")),
             PlanError::Sidechain(strip, proc, name) => {
                 write!(f, "{strip}: {proc}/sidechain names \"{name}\", which is no strip (an id, ch/3, bus/2, main)")
+            }
+            PlanError::Source(name) => {
+                write!(f, "the monitor cannot hear \"{name}\": expected another strip (an id, ch/3, bus/2, main)")
             }
             PlanError::Unsound(faults) => write!(f, "the schedule is unsound, please report: {}", faults.join("; ")),
         }
@@ -74,13 +79,24 @@ pub fn widths(path: Path) -> (usize, usize) {
     if path == Path::Scalar { (2, 2) } else { (8, 4) }
 }
 
+/// The strip that the monitor hears.
+fn source(spec: &GraphSpec, text: impl Fn(usize, &str) -> String) -> Result<Option<usize>, PlanError> {
+    let Some(monitor) = spec.monitor() else { return Ok(None) };
+    let name = text(monitor, "source");
+    match spec.named(&name) {
+        None if !name.is_empty() => Err(PlanError::Source(name)),
+        Some(own) if own == monitor => Err(PlanError::Source(name)),
+        found => Ok(found),
+    }
+}
+
 /// Runs all passes but the last.
 pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Path) -> Result<Plan, PlanError> {
     let text = |strip: usize, at: &str| {
         let id = tree.find(Owner::Strip(strip), at);
         id.map_or("", |id| values[id.0 as usize].as_text()).to_owned()
     };
-    let source = spec.monitor().and_then(|m| spec.named(&text(m, "source")));
+    let source = source(spec, text)?;
     let edges = spec.edges(source);
     let mut keys = Vec::new();
     for (s, strip) in spec.strips.iter().enumerate() {
@@ -93,12 +109,23 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
                 return Err(PlanError::Sidechain(strip.id.clone(), proc.name.clone(), name));
             };
             if from != s {
-                keys.push(KeyEdge { strip: s, stage, from });
+                keys.push(KeyEdge { strip: s, stage, from, late: false });
             }
         }
     }
-    let pairs: Vec<(usize, usize)> = keys.iter().map(|k| (k.strip, k.from)).collect();
-    let depth = depths(spec, &edges, &pairs).map_err(PlanError::Loop)?;
+    let mut depth = depths(spec, &edges, &[]).map_err(PlanError::Loop)?;
+    let mut pairs = Vec::new();
+    for key in &mut keys {
+        pairs.push((key.strip, key.from));
+        match depths(spec, &edges, &pairs) {
+            Ok(with) => depth = with,
+            // A bus that the keyed strip may feed: what it held one block ago.
+            Err(_) => {
+                pairs.pop();
+                key.late = true;
+            }
+        }
+    }
     let latencies = latencies(spec, &edges, &depth, rate, |s, p| tree.params(s, p, values));
     let (narrow, wide) = widths(path);
     let (seats, banks) = seats(spec, &depth, &latencies.procs, narrow, wide);

@@ -53,6 +53,8 @@ pub struct KeyPlan {
     pub from: Seat,
     /// Sides of the source.
     pub sides: usize,
+    /// The source may depend on the keyed strip: the key is one block late, see [`Step::Keep`].
+    pub late: bool,
 }
 
 /// One step.
@@ -64,6 +66,8 @@ pub enum Step {
     Enter(BankRef),
     /// A side-chain.
     Key(usize),
+    /// Keeps the source of a late side-chain for one block.
+    Keep(usize),
     /// Chain, fader, what stands last.
     Run(BankRef),
     /// Sum, by index of the mixes.
@@ -94,6 +98,8 @@ pub struct KeyEdge {
     pub stage: usize,
     /// The strip whose input is the key.
     pub from: usize,
+    /// It may depend on the keyed strip.
+    pub late: bool,
 }
 
 /// Lays the steps out: depth by depth ports and sums, keys, chains, mixes onward, outputs.
@@ -125,10 +131,15 @@ pub fn schedule(
             let from = seats[key.from];
             s.steps.push(Step::Key(s.keys.len()));
             let sides = spec.strips[key.from].channels();
-            s.keys.push(KeyPlan { bank: seats[key.strip].bank, stage: key.stage, lanes, from, sides });
+            s.keys.push(KeyPlan { bank: seats[key.strip].bank, stage: key.stage, lanes, from, sides, late: key.late });
         }
         for bank in &here {
             s.steps.push(Step::Run(bank.bank));
+        }
+        for (k, key) in s.keys.iter().enumerate().filter(|(_, k)| k.late) {
+            if here.iter().any(|b| b.bank == key.from.bank) {
+                s.steps.push(Step::Keep(k));
+            }
         }
         for bank in &here {
             mixes(&mut s, spec, edges, seats, bank, latencies);
@@ -225,6 +236,10 @@ impl fmt::Display for Schedule {
                         k.stage,
                         k.lanes
                     )?;
+                }
+                Step::Keep(k) => {
+                    let from = &self.keys[*k].from;
+                    writeln!(f, "keep   {} lane {} for a late key", bank(&from.bank), from.lane)?;
                 }
                 Step::Run(b) => writeln!(f, "run    {}", bank(b))?,
                 Step::Mix(m) => {

@@ -29,8 +29,14 @@ pub fn verify(schedule: &Schedule, banks: &[BankPlan]) -> Vec<String> {
             }
             Step::Key(k) => {
                 let k = &schedule.keys[*k];
-                if !entered.contains_key(&k.from.bank) || ran.contains_key(&k.bank) {
+                if (!k.late && !entered.contains_key(&k.from.bank)) || ran.contains_key(&k.bank) {
                     faults.push(format!("step {at}: a side-chain of {:?} from {:?} is out of order", k.bank, k.from.bank));
+                }
+            }
+            Step::Keep(k) => {
+                let k = &schedule.keys[*k];
+                if !entered.contains_key(&k.from.bank) {
+                    faults.push(format!("step {at}: {:?} is kept before it is entered", k.from.bank));
                 }
             }
             Step::Run(b) => {

@@ -51,7 +51,8 @@ impl Processor for Gate {
         [
             threshold,
             ratio - 1.0,
-            -p.num("range"),
+            // A ratio of 1 changes nothing, whatever state it is in.
+            if ratio > 1.0 { -p.num("range") } else { 0.0 },
             amplitude(threshold),
             amplitude(threshold - p.num("hysteresis")),
             pole(p.num("attack") * 1e-3 * rate),

@@ -75,16 +75,16 @@ fn an_error_echoes_little() {
 fn patterns_ask_and_set_many() {
     let faders = vec![target("/ch/1/fader"), target("/ch/2/fader")];
     assert_eq!(send("/ch/*/fader", &[]), Ok(Intent::AskAll(faders.clone())));
-    let Ok(Intent::SetAll(sets)) = send("/ch/*/fader", &[Arg::Float(20.0)]) else { panic!() };
+    let Ok(Intent::SetAll(sets, None)) = send("/ch/*/fader", &[Arg::Float(20.0)]) else { panic!() };
     assert!(sets.iter().map(|s| s.target).eq(faders));
     assert!(sets.iter().all(|s| s.clamped && s.value == Value::Float(10.0)));
-    let Ok(Intent::SetAll(norm)) = send("/norm/ch/{kick,keys}/fader", &[Arg::Float(0.75)]) else { panic!() };
+    let Ok(Intent::SetAll(norm, None)) = send("/norm/ch/{kick,keys}/fader", &[Arg::Float(0.75)]) else { panic!() };
     assert!(norm.len() == 2 && norm.iter().all(|s| s.target.norm && s.value == Value::Float(0.0)));
 }
 
 #[test]
 fn a_wide_set_goes_where_it_can() {
-    let Ok(Intent::SetAll(sets)) = send("/ch/1/*", &[Arg::Float(0.0)]) else { panic!() };
+    let Ok(Intent::SetAll(sets, Some(_))) = send("/ch/1/*", &[Arg::Float(0.0)]) else { panic!() };
     // Not to name, color, icon, latency, fault.
     assert_eq!(sets.len(), 9);
     fails("/ch/*/latency", &[Arg::Int(0)], "/ch/1/latency: read only");

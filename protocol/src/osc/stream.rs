@@ -12,8 +12,8 @@
 
 use std::fmt;
 
-/// Largest packet accepted over a stream, in bytes: that of a UDP datagram, rounded up.
-pub const MAX_FRAME: usize = 65_536;
+/// Largest packet accepted over a stream, in bytes: the most messages of a bundle, each with the longest address.
+pub const MAX_FRAME: usize = 1 << 19;
 
 const END: u8 = 0xc0;
 const ESC: u8 = 0xdb;

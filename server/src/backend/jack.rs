@@ -21,6 +21,7 @@ use supervisor::{Message, Supervisor};
 
 mod connect;
 mod session;
+pub(crate) use session::log_quietly;
 mod supervisor;
 mod worker;
 

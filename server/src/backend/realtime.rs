@@ -32,6 +32,13 @@ pub fn set_realtime(priority: i32) -> Result<(), Errno> {
     }
 }
 
+/// Whether a thread of this process runs with a real-time policy.
+pub(crate) fn is_realtime(thread: i32) -> bool {
+    // SAFETY: the call reads no memory of ours, and an unknown thread is an error.
+    let policy = unsafe { libc::sched_getscheduler(thread) };
+    matches!(policy & !libc::SCHED_RESET_ON_FORK, libc::SCHED_FIFO | libc::SCHED_RR)
+}
+
 /// Keep all memory of the process, present and future, from being paged out.
 ///
 /// Where the limit on locked memory is finite nothing is locked at all: under `MCL_FUTURE` an ordinary

@@ -1,20 +1,18 @@
 //! `headroom ports`: what there is to connect to.
 
 use super::Fail;
+use crate::backend::jack::log_quietly;
 use jack::{Client, ClientOptions, PortFlags};
 
 /// Lists the ports of the JACK server, with the short names that a rig can use for physical ones.
 pub fn run() -> Result<(), Fail> {
-    // A missing library panics in the loader of the `jack` crate only when it is used.
-    let opened =
-        std::panic::catch_unwind(|| Client::new("headroom-ports", ClientOptions::NO_START_SERVER | ClientOptions::SESSION_ID));
-    let client = match opened {
-        Ok(Ok((client, _))) => client,
-        Ok(Err(error)) => {
-            return Err(Fail::running(format!("no JACK server answers ({error}); start one, or use `--backend internal`")));
-        }
-        Err(_) => return Err(Fail::running("JACK's library is not on this machine: install libjack-jackd2-0 or pipewire-jack")),
-    };
+    // The `jack` crate panics where the library is missing.
+    if jack::jack_sys::library().is_err() {
+        return Err(Fail::running("JACK's library is not on this machine: install libjack-jackd2-0 or pipewire-jack"));
+    }
+    log_quietly();
+    let (client, _) = Client::new("headroom-ports", ClientOptions::NO_START_SERVER)
+        .map_err(|_| Fail::running("no JACK server answers; start one, or use `--backend internal`"))?;
     let kinds = [
         ("inputs of a rig (sources)", PortFlags::IS_OUTPUT, "capture"),
         ("outputs of a rig (sinks)", PortFlags::IS_INPUT, "playback"),

@@ -104,6 +104,9 @@ fn unknown(spec: &GraphSpec, argument: &str, inputs: bool) -> Fail {
     let all = spec.strips.iter().filter(|s| !inputs || s.kind == StripKind::Channel);
     let names: Vec<&str> = all.map(|s| s.id.as_str()).collect();
     let word = argument.split('=').next().unwrap_or_default();
+    if names.contains(&argument) {
+        return Fail::input(format!("\"{argument}\" names no file; expected {argument}=FILE"));
+    }
     let near = crate::rig::diagnose::nearest(word, names.iter().copied());
     let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
     let kind = if inputs { "a channel" } else { "a strip" };
@@ -162,13 +165,20 @@ pub fn run(args: &RenderArgs) -> Result<(), Fail> {
     let all: Vec<usize> = outs.iter().flat_map(|o| o.0.clone()).collect();
     adapt(&mut spec, &all, args.premaster);
     let desk = desk_of(&rig, spec, f64::from(rate))?;
-    let mut inputs = Vec::new();
+    let mut inputs: Vec<Input> = Vec::new();
     for argument in &args.inputs {
-        inputs.push(open_input(argument, &desk, rate)?);
+        let input = open_input(argument, &desk, rate)?;
+        if inputs.iter().any(|i| i.strip == input.strip) {
+            return Err(Fail::input(format!("{argument}: this strip has a file already")));
+        }
+        inputs.push(input);
     }
     let mut outputs = Vec::new();
-    for (strips, file) in &outs {
+    for (at, (strips, file)) in outs.iter().enumerate() {
         same_file(file, &args.inputs)?;
+        if outs[..at].iter().any(|(_, other)| other == file) {
+            return Err(Fail::input(format!("{file} is written twice; `--out a,b={file}` puts two strips into one file")));
+        }
         outputs.push(open_output(strips, Path::new(file), &desk, args, rate)?);
     }
     let frames = inputs.iter().map(|i| i.file.frames()).max().unwrap_or(0) + (args.tail * f64::from(rate)).round() as u64;

@@ -2,6 +2,7 @@
 
 use super::{Fail, load_rig};
 use crate::audiofile::Bits;
+use crate::backend::realtime::{advice, lock_memory};
 use crate::backend::{self, Kind, Sourced};
 use crate::console::{Console, LiveOptions, Source, port_specs};
 use crate::cues::{self, Cue, Player};
@@ -80,6 +81,7 @@ impl Log {
             .parse()
             .map_err(|_| Fail::input(format!("\"{level}\" is no log level; expected error, warn, info, debug, trace or json")))?;
         let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+        let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
         let _ = if json { log.json().try_init() } else { log.try_init() };
         Ok(())
     }
@@ -158,6 +160,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
     };
     let ports = Ports::of(&session.rig.spec);
     let backend = backend::open(session.kind, &config, port_specs(&ports)).map_err(|e| Fail::running(e.to_string()))?;
+    if let Err(error) = lock_memory() {
+        tracing::warn!("{}", advice("locked memory", error));
+    }
     let format = backend.format();
     let rate = f64::from(format.rate);
     let desk = super::render::desk_of(&session.rig, session.rig.spec.clone(), rate)?;
@@ -189,6 +194,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
         Console::start(desk, backend, options, |live| Box::new(live))
     };
     announce(&session, &console, at);
+    let backend = console.status().backend;
     let revision =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
     let hub = Hub::new(console, &session.rig.settings.osc, revision, Box::new(moment));
@@ -196,8 +202,10 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let ended = mail.clone();
     let thread = std::thread::Builder::new().name("hub".into()).spawn(move || server.run());
     let thread = thread.map_err(|e| Fail::running(e.to_string()))?;
+    let heard = backend == "JACK";
+    let shown = silent() || (!heard && std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let cue_player = CuePlayer::new(session.cues, player, rate, first);
-    let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && silent(), &thread);
+    let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && shown, &thread);
     ended.send(Event::Stop);
     match thread.join() {
         Ok(Ok(hub)) => hub.into_mixer().stop(),
@@ -238,7 +246,8 @@ fn announce(session: &Session, console: &Console, at: std::net::SocketAddr) {
         let way = match (status.backend, sound.as_str()) {
             ("JACK", "") => "JACK, the first physical outputs".to_string(),
             ("JACK", other) => other.to_string(),
-            _ => "nowhere but the meters and the recording: no JACK server answers".to_string(),
+            _ if session.record.is_empty() => "nowhere: no JACK server answers; --record FILE writes it to a file".to_string(),
+            _ => "only into the recording: no JACK server answers".to_string(),
         };
         println!("sound: {way}");
         println!("try:");

@@ -31,7 +31,7 @@ impl<M: Mixer> Hub<M> {
             }
             // Values are not commands, and a bundle is unpacked before it comes here.
             Intent::Nothing | Intent::Bundle(_) => {}
-            Intent::Ask(_) | Intent::AskAll(_) | Intent::Set(_) | Intent::SetAll(_) => {}
+            Intent::Ask(_) | Intent::AskAll(_) | Intent::Set(_) | Intent::SetAll(..) => {}
         }
         Ok(())
     }

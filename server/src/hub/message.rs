@@ -1,5 +1,6 @@
 //! A message: an address with an argument sets, one without asks, and some command.
 
+use super::client::Client;
 use super::mixer::Mixer;
 use super::view::View;
 use super::{Hub, watch};
@@ -27,7 +28,7 @@ impl<M: Mixer> Hub<M> {
 
     /// What a client or a surface asks for; `/error` about `address` where it fails.
     pub fn intent(&mut self, from: ClientId, address: &str, intent: Intent, now: u64) {
-        if matches!(intent, Intent::Set(_) | Intent::SetAll(_) | Intent::Fade(_)) {
+        if matches!(intent, Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_)) {
             self.run_passed(now);
         }
         let done = match intent {
@@ -44,7 +45,7 @@ impl<M: Mixer> Hub<M> {
                 Ok(())
             }
             Intent::AskAll(targets) => self.count_reach(targets.len()).map(|()| self.tell_many(from, &targets, now)),
-            Intent::SetAll(sets) => self.count_reach(sets.len()).and_then(|()| self.set_many(from, &sets, now)),
+            Intent::SetAll(sets, refused) => self.count_reach(sets.len()).and_then(|()| self.set_many(from, &sets, refused, now)),
             command => self.command(from, command, now),
         };
         if let Err(reason) = done {
@@ -102,14 +103,19 @@ impl<M: Mixer> Hub<M> {
         if self.space.decl(param).structural && *self.mixer.desk().get(param) != set.value {
             self.mixer.allows(param, &set.value)?;
         }
-        self.store(param, &set.value, Some(from));
+        self.store(param, &set.value, Some(self.ear(from)));
         Ok(())
     }
 
+    /// Who hears for a client: a peer of the rig where the client named that peer's port as its own.
+    fn ear(&self, from: ClientId) -> ClientId {
+        let other = self.clients.get(from).filter(|c| c.port.is_some()).and_then(Client::datagrams_to);
+        other.and_then(|at| self.clients.by_address(at)).unwrap_or(from)
+    }
+
     /// What can be set is set; one error says what could not.
-    fn set_many(&mut self, from: ClientId, sets: &[Set], now: u64) -> Result<(), String> {
+    fn set_many(&mut self, from: ClientId, sets: &[Set], mut refused: Option<String>, now: u64) -> Result<(), String> {
         self.counters.sets += sets.len() as u64;
-        let mut refused = None;
         for set in sets {
             if let Err(reason) = self.set(from, set) {
                 refused.get_or_insert_with(|| format!("{}: {reason}", self.space.canonical_of(set.target)));

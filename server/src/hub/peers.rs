@@ -21,6 +21,10 @@ pub fn resolve(peers: &[Peer]) -> Vec<(SocketAddr, Peer)> {
     found.collect()
 }
 
+fn names_meters(pattern: &str) -> bool {
+    pattern.split('/').any(|part| part == "meter" || part == "loudness")
+}
+
 impl<M: Mixer> Hub<M> {
     /// Peers whose addresses have to be found: after the start, and after a reload.
     pub fn take_new_peers(&mut self) -> Option<Vec<Peer>> {
@@ -44,7 +48,12 @@ impl<M: Mixer> Hub<M> {
                 self.tell_peer(id, text, VALUES_HZ);
             }
             if let Some(hz) = peer.meters {
-                self.tell_peer(id, "//meter/*", hz);
+                // Meters that the peer names, or all.
+                let named: Vec<&String> = peer.subscribe.iter().filter(|text| names_meters(text)).collect();
+                match named[..] {
+                    [] => self.tell_peer(id, "//meter/*", hz),
+                    _ => named.into_iter().for_each(|text| self.tell_peer(id, text, hz)),
+                }
             }
         }
     }

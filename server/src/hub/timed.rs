@@ -170,7 +170,7 @@ impl<M: Mixer> Hub<M> {
             };
             match intent::parse(message, &self.space) {
                 Ok(Intent::Set(set)) => add(set),
-                Ok(Intent::SetAll(all)) => all.into_iter().for_each(add),
+                Ok(Intent::SetAll(all, _)) => all.into_iter().for_each(add),
                 _ => {}
             }
         });

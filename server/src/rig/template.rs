@@ -253,9 +253,7 @@ fn groups(out: &mut Out, template: Template) {
 fn main(out: &mut Out, template: Template) {
     out.header("[main]");
     out.line("output = [\"playback:1\", \"playback:2\"]");
-    if template == Template::Stream {
-        out.line("loudness = true       # LUFS at /main/loudness/…; streaming services play at −14 to −16");
-    }
+    if template == Template::Stream {}
     if built("glue") {
         match template {
             Template::Speech => {}

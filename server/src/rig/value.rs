@@ -5,7 +5,7 @@ use super::node::{Item, Key, Node, Table};
 use super::route::send_target;
 use super::strip::{Draft, MOST_BANDS, base, is_processor};
 use headroom_dsp::graph::GraphSpec;
-use headroom_dsp::param::{Access, Decl, Kind, Taper, Value, taper};
+use headroom_dsp::param::{Access, COLOURS, Decl, Kind, Taper, Value, taper};
 use headroom_dsp::tree::{Owner, ParamId, Tree};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -306,6 +306,9 @@ impl<'a> Reader<'a> {
         let Value::Text(text) = value else { return };
         match decl.path {
             "sidechain" | "source" if !text.is_empty() => match (self.spec.named(text), at.owner) {
+                (Some(own), Owner::Strip(to)) if own == to && decl.path == "source" => {
+                    self.report.error(span, "the monitor cannot hear itself".into(), "expected another strip");
+                }
                 (Some(from), Owner::Strip(to)) => {
                     if decl.path == "sidechain" {
                         self.keys.push((to, from, span.clone()));
@@ -318,26 +321,18 @@ impl<'a> Reader<'a> {
                         .suggest(&super::strip::slug(text), ids);
                 }
             },
-            "color" => {
-                let hex = text.strip_prefix('#');
-                if hex.is_some_and(|h| h.len() != 6 || !h.bytes().all(|b| b.is_ascii_hexdigit())) {
-                    self.report.error(span, format!("{text:?} is not a colour"), "expected #rrggbb");
-                } else if hex.is_none() && !text.is_empty() && !COLOURS.contains(&text.to_lowercase().as_str()) {
-                    self.report
-                        .warning(span, format!("{text:?} is not a colour that surfaces know"), "shown as none")
-                        .suggest(text, COLOURS.iter().copied());
-                }
+            _ if decl.form.fits(text) => {}
+            _ if text.starts_with('#') => {
+                self.report.error(span, format!("{text:?} is not a colour"), "expected #rrggbb");
             }
-            _ => {}
+            _ => {
+                self.report
+                    .warning(span, format!("{text:?} is not a colour that surfaces know"), "shown as none")
+                    .suggest(text, COLOURS.iter().copied());
+            }
         }
     }
 }
-
-/// Colour names.
-pub const COLOURS: &[&str] = &[
-    "off", "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "orange", "purple", "pink", "brown", "grey",
-    "gray", "lime", "teal", "navy", "violet", "gold",
-];
 
 /// Why a value was not taken.
 struct Wrong {

@@ -11,7 +11,7 @@ mod sound;
 mod storm;
 
 use nix::sys::resource::{UsageWho, getrusage};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 /// Processor time, user and system, of all children that have ended.
@@ -36,11 +36,12 @@ fn percentile(mut of: Vec<f64>, share: f64) -> f64 {
     of[((of.len() - 1) as f64 * share).round() as usize]
 }
 
-fn main() {
+fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let wants = |word: &str| words.is_empty() || words.iter().any(|w| w == word);
     if words.iter().any(|w| w == "inner") {
-        return live::run();
+        live::run();
+        return ExitCode::SUCCESS;
     }
     if wants("offline") {
         offline::run();
@@ -56,7 +57,8 @@ fn main() {
             .status();
         if !inner.is_ok_and(|s| s.success()) {
             eprintln!("the live part did not run: it needs jackd and namespaces of its own");
-            std::process::exit(1);
+            return ExitCode::FAILURE;
         }
     }
+    ExitCode::SUCCESS
 }

@@ -275,7 +275,7 @@ impl jack::NotificationHandler for Notify {
 
 /// Send what libjack has to say to the log, where a probe that finds no server is no error. The library must be
 /// there.
-pub(super) fn log_quietly() {
+pub(crate) fn log_quietly() {
     unsafe extern "C" fn forward(text: *const c_char) {
         // SAFETY: libjack passes a terminated string that lives through the call.
         let text = unsafe { CStr::from_ptr(text) };

@@ -10,6 +10,7 @@ use super::session::Shared;
 use super::worker::{self, Leave, Task};
 use super::{CLOSING, Common};
 use crate::backend::internal::{InternalClock, Role, lock};
+use crate::backend::realtime::is_realtime;
 use crate::backend::timing::Recent;
 use crate::backend::{BackendEvent, Format, Rack, Xrun};
 
@@ -126,6 +127,8 @@ pub(super) struct Supervisor {
     attempted: Option<Sender<()>>,
     session: Session,
     place: Place,
+    /// Whether JACK's thread has real-time priority was looked at.
+    asked_priority: bool,
     /// An outage has been told of, and its end not yet.
     out: bool,
     recent: [Recent; 2],
@@ -142,6 +145,7 @@ impl Supervisor {
             attempted: Some(attempted),
             session,
             place: Place::Nowhere,
+            asked_priority: false,
             out: false,
             recent: Default::default(),
             ticked: Instant::now(),
@@ -242,6 +246,12 @@ impl Supervisor {
                 if heart.has_beaten() || overslept {
                     heart.at = Instant::now();
                     let format = heart.format();
+                    let thread = heart.shared.process_thread.load(Ordering::Relaxed);
+                    if thread != 0 && !std::mem::replace(&mut self.asked_priority, true) && !is_realtime(thread) {
+                        tracing::warn!(
+                            "JACK calls without real-time priority: dropouts are likelier under load; start jackd with -R"
+                        );
+                    }
                     self.adopt_format(format);
                 } else if heart.at.elapsed() > heart.patience() {
                     let shared = heart.shared.clone();

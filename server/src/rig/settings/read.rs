@@ -45,6 +45,7 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> Settings {
         section.finish(reader.report);
     }
     reader.check_roles(&settings.roles);
+    reader.unbuilt(root);
     for (name, maps) in [("osc.map", &settings.osc.maps), ("midi.map", &settings.midi_maps)] {
         if let Some((key, _)) = maps.iter().find_map(|m| m.entries.first()) {
             reader.report.warning(&key.span, format!("[[{name}]] is not built yet"), "no effect");
@@ -53,7 +54,25 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> Settings {
     settings
 }
 
+/// Tables that are read and have no effect yet, with what that means to who relies on them.
+const UNBUILT: &[(&str, &str)] = &[
+    ("access", "everyone who is served may set everything"),
+    ("role", "everyone who is served may set everything"),
+    ("http", "no effect"),
+    ("x32", "no effect"),
+    ("xair", "no effect"),
+    ("midi", "no effect"),
+];
+
 impl Reader<'_> {
+    fn unbuilt(&mut self, root: &mut Section<'_>) {
+        for &(name, effect) in UNBUILT {
+            if let Some((key, _)) = root.raw(name) {
+                self.report.warning(&key.span, format!("[{name}] is not built yet"), effect);
+            }
+        }
+    }
+
     fn address(&mut self, text: &str, span: Option<Range<usize>>) -> Option<SocketAddr> {
         let parsed = text.parse().ok();
         if parsed.is_none() {
