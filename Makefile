@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench clean
+.PHONY: help run test bench quality clean
 
 help:   ## this list
 	@sed -n 's/^\([a-z]*\): *## */  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -16,6 +16,9 @@ test:   ## every check there is: format, lints, documentation, unit tests, end-t
 
 bench:  ## the figures: cost per strip and sample, with the machine they were measured on
 	@scripts/bench.sh
+
+quality: ## every quality bar, measured on files that the program renders; WHAT="eq limiter" for some
+	@scripts/quality.sh $(WHAT)
 
 clean:  ## remove what was built
 	@cargo clean

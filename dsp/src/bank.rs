@@ -84,6 +84,8 @@ struct Stage<L: Lanes> {
     wet: Vec<Gain>,
     on: u32,
     fading: u32,
+    /// Lanes whose input comes up with their output: what starts inside a long memory would be heard later.
+    entering: u32,
     meter: Option<usize>,
     reduction: L,
     key: Option<Key<L>>,
@@ -115,6 +117,7 @@ impl<L: Lanes> Stage<L> {
             // Unused lanes carry zeros; counted as on they never ask for the slow path.
             on: !used,
             fading: 0,
+            entering: 0,
             meter: build.meter,
             reduction: L::zero(),
             key,
@@ -124,6 +127,7 @@ impl<L: Lanes> Stage<L> {
     fn set_on(&mut self, lane: usize, on: bool, when: When) {
         if on && self.wet[lane].resting() == Some(0.0) {
             self.proc.clear(lane);
+            self.entering |= u32::from(self.proc.tail(lane) > 0) << lane;
         }
         self.wet[lane].set(f64::from(u8::from(on)), when);
         self.fading |= 1 << lane;
@@ -136,6 +140,7 @@ impl<L: Lanes> Stage<L> {
                 && let Some(wet) = self.wet[lane].resting()
             {
                 self.fading &= !(1 << lane);
+                self.entering &= !(1 << lane);
                 self.on = (self.on & !(1 << lane)) | (u32::from(wet != 0.0) << lane);
             }
         }
@@ -162,6 +167,19 @@ impl<L: Lanes> Stage<L> {
         let mut dry = [L::zero(); BLOCK];
         let dry = &mut dry[..io.len()];
         dry.copy_from_slice(io);
+        let mut shares = [L::zero(); BLOCK];
+        let shares = &mut shares[..io.len()];
+        if self.fading != 0 {
+            for (lane, wet) in self.wet.iter_mut().enumerate().filter(|(lane, _)| self.fading & (1 << lane) != 0) {
+                wet.run(frame, shares.len(), |i, w| shares[i].set(lane, w));
+            }
+            if self.entering != 0 {
+                let entering = L::mask(self.entering);
+                for (x, w) in io.iter_mut().zip(shares.iter()) {
+                    *x = L::select(entering, *x * *w, *x);
+                }
+            }
+        }
         self.proc.process(&mut ctx, io);
         let on = L::mask(self.on & !self.fading);
         self.reduction = L::select(on, ctx.reduction.min(self.reduction), self.reduction);
@@ -172,13 +190,8 @@ impl<L: Lanes> Stage<L> {
             return;
         }
         let fading = L::mask(self.fading);
-        for (i, (y, x)) in io.iter_mut().zip(dry).enumerate() {
-            let mut w = L::zero();
-            for (lane, wet) in self.wet.iter_mut().enumerate() {
-                if self.fading & (1 << lane) != 0 {
-                    w.set(lane, wet.next(frame + i as u64));
-                }
-            }
+        for ((y, x), w) in io.iter_mut().zip(dry).zip(shares) {
+            let w = *w;
             let steady = L::select(on, *y, *x);
             // A lane that arrives inside the block is exactly wet from there on.
             let between = L::select(w.ge(L::splat(1.0)), *y, (*y - *x).mul_add(w, *x));
@@ -317,6 +330,7 @@ impl<L: Lanes> Bank<L> {
             if stage.proc.carry(lane, &*old.proc, from_lane) {
                 stage.wet[lane].clone_from(&old.wet[from_lane]);
                 stage.fading |= 1 << lane;
+                stage.entering = (stage.entering & !(1 << lane)) | ((old.entering >> from_lane & 1) << lane);
                 stage.settle();
             }
         }

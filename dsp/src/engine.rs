@@ -123,18 +123,25 @@ impl Engine {
                 // `apply_due` left only batches of later frames.
                 n = n.min(next.saturating_sub(self.frame).max(1) as usize);
             }
+            if let Some(leaving) = &self.leaving {
+                // A swap ends on its frame, and what waits for that begins on the same one in any period.
+                n = n.min((leaving.since + self.curve.frames()).saturating_sub(self.frame).max(1) as usize);
+            }
             self.run_fades(n);
             if rate == self.rate {
                 self.block(io, at, n);
             }
             self.frame += n as u64;
             at += n;
+            self.end_leaving();
+            if self.held.is_some() && self.leaving.is_none() {
+                self.take_commands();
+            }
         }
         if let Some(network) = &mut self.network {
             network.publish();
         }
         self.end_fades();
-        self.end_leaving();
         self.shared.frames.store(self.frame, Ordering::Release);
     }
 

@@ -273,6 +273,12 @@ mod tests {
     }
 
     #[test]
+    fn scalar_lanes_equal_one_and_swap_their_pair() {
+        agree::<Pair<One32>, One32>();
+        agree::<Pair<One64>, One64>();
+    }
+
+    #[test]
     #[cfg(target_arch = "aarch64")]
     fn neon_lanes_equal_their_scalar_reference() {
         agree::<Pair<NeonF32>, One32>();

@@ -162,6 +162,8 @@ fn an_idle_compressor_and_an_open_gate_are_bit_exact() {
     let out = through("gate", &[("threshold", -40.0)], input.clone());
     let late = 24000;
     assert!(out[late..].iter().zip(&input[late..]).all(|(y, x)| *y == f64::from(*x)));
+    let out = through("gate", &[("ratio", 1.0)], input.clone());
+    assert!(out.iter().zip(&input).all(|(y, x)| *y == f64::from(*x)));
     let out = through("gate", &[("range", 0.0)], input.clone());
     assert!(out.iter().zip(&input).all(|(y, x)| *y == f64::from(*x)));
 }
@@ -199,4 +201,23 @@ fn an_expander_follows_its_ratio() {
         let got = tone_db(&out, 1000.0, 62400, 9600);
         assert!((got - want).abs() <= 0.1, "{level}: {got:.2} {want:.2}");
     }
+}
+
+#[test]
+fn the_other_detector_takes_over_at_the_level_of_the_tone() {
+    let frames = 96000;
+    let channel = with_chain(strip(StripKind::Channel, 1, "c1", true), &["comp"]);
+    let main = with_chain(strip(StripKind::Main, 1, "main", true), &[]);
+    let input = sine(1000.0, 0.5, RATE, frames);
+    let mut c = Console::new(wire(vec![channel, main]), RATE, vec![input.clone(), input]);
+    c.set("c1", "comp/on", 1.0);
+    c.set("c1", "comp/release", 20.0);
+    c.flush(None);
+    c.run(48000, 64);
+    c.set("c1", "comp/detector", 1.0);
+    c.flush(None);
+    c.run(48000, 64);
+    let level = |from: usize| tone_db(&c.io.outputs[0], 1000.0, from, 48);
+    let worst = (0..200).map(|i| (level(48000 + 48 * i) - level(40000)).abs()).fold(0.0, f64::max);
+    assert!(worst < 0.1, "{worst:.3} dB");
 }

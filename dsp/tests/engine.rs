@@ -164,3 +164,22 @@ fn many_channels_sum_exactly() {
     let db = 10.0 * (error / power).log10();
     assert!(db < -290.0, "{db}");
 }
+
+#[test]
+fn a_room_switched_on_under_a_tone_does_not_click() {
+    let frames = 96000;
+    let tone: Vec<f32> =
+        (0..frames).map(|i| (0.5 * (std::f64::consts::TAU * (i as f64 - 48000.0) / 48.0).cos()) as f32).collect();
+    let channel = with_chain(strip(StripKind::Channel, 1, "c1", true), &["reverb"]);
+    let main = with_chain(strip(StripKind::Main, 1, "main", true), &[]);
+    let mut c = Console::new(wire(vec![channel, main]), 48000.0, vec![tone.clone(), tone]);
+    c.run(48000, 64);
+    c.set("c1", "reverb/on", 1.0);
+    c.flush(None);
+    c.run(48000, 64);
+    // Differences of fourth order: a step is nowhere near as smooth as a tone of 1 kHz.
+    let rough = |w: &[f64]| (w[0] - 4.0 * w[1] + 6.0 * w[2] - 4.0 * w[3] + w[4]).abs();
+    let most = |x: &[f64]| x.windows(5).map(rough).fold(0.0, f64::max);
+    let (on, steady) = (most(&c.io.outputs[0][48000..60000]), most(&c.io.outputs[0][80000..]));
+    assert!(on < 2.0 * steady, "{on:.2e}, later {steady:.2e}");
+}

@@ -181,3 +181,32 @@ fn after_work_it_is_bit_exact_again_and_the_sides_keep_their_ratio() {
         assert_eq!(out[0][i], f64::from(left[i - 72]), "frame {i}");
     }
 }
+
+#[test]
+fn on_off_and_the_ceiling_are_moved_to_without_a_click() {
+    // 1 kHz, its crest in the middle; what is left above 4 kHz there is the click.
+    let frames = 96000;
+    let input: Vec<f32> = (0..frames).map(|i| (TAU * 1000.0 * (i as f64 - 48000.0) / RATE).cos() as f32).collect();
+    for (what, on, path, to) in [("on", 0.0, "on", 1.0), ("off", 1.0, "on", 0.0), ("ceiling", 1.0, "ceiling", -12.0)] {
+        let channel = with_chain(strip(StripKind::Channel, 1, "c1", true), &[]);
+        let main = with_chain(strip(StripKind::Main, 1, "main", true), &["limiter"]);
+        let spec = wire(vec![channel, main]);
+        let mut c = Console::on(spec, RATE, vec![input.clone(), input.clone()], Path::best(), |desk| {
+            let tree = desk.tree().clone();
+            for (path, x) in [("on", on), ("ceiling", -6.0)] {
+                let id = tree.find(Owner::Strip(1), &format!("limiter/{path}")).expect("a parameter");
+                desk.set(id, &Value::Float(x), &mut Vec::new());
+            }
+        });
+        c.run(48000, 64);
+        c.set("main", &format!("limiter/{path}"), to);
+        c.flush(None);
+        c.run(frames - 48000, 64);
+        // Differences of fourth order: a tone of 1 kHz is 35 dB down, a step is not.
+        let out = &c.io.outputs[0][40000..56000];
+        let rough = |w: &[f64]| (w[0] - 4.0 * w[1] + 6.0 * w[2] - 4.0 * w[3] + w[4]).abs();
+        let at_rest = out[..4000].windows(5).chain(out[12000..].windows(5)).map(rough).fold(0.0, f64::max);
+        let moving = out.windows(5).map(rough).fold(0.0, f64::max);
+        assert!(moving < at_rest * 1.02 + 1e-6, "{what}: {moving:.2e}, at rest {at_rest:.2e}");
+    }
+}

@@ -22,6 +22,7 @@ mod headroom;
 mod isolate;
 mod jackd;
 mod needs;
+pub mod measure;
 mod osc;
 mod peer;
 mod peer_process;

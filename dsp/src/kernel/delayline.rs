@@ -188,7 +188,8 @@ impl<S: Sample> Lines<S> {
         // What is older than the line reaches cannot be asked for.
         let room = (oldest + self.size as u64).saturating_sub(now) as usize;
         self.begin(line, oldest, room.min(CHUNK));
-        oldest > from.since[from_line]
+        // A line no longer than the old one cannot be asked for what that had forgotten.
+        self.size > from.size && oldest > from.since[from_line]
     }
 }
 

@@ -54,9 +54,27 @@ impl<L: Lanes> Hold<L> {
 
     /// A lane's window in blocks, and whether it reads the mean square.
     pub fn set(&mut self, lane: usize, blocks: usize, rms: bool) {
+        if rms && self.rms == 0 {
+            self.seed(lane);
+        }
+        self.window(lane, blocks, rms);
+    }
+
+    fn window(&mut self, lane: usize, blocks: usize, rms: bool) {
         self.blocks.set(lane, blocks.min(RING - 2) as f64);
         self.most = (0..L::N).map(|l| self.blocks.get(l) as usize).max().unwrap_or(1);
         self.rms = (self.rms & !(1 << lane)) | (u32::from(rms) << lane);
+    }
+
+    /// Squares as a tone of the peaks would have left them: they were not kept while only peaks were asked
+    /// for, and starting from none would be heard.
+    fn seed(&mut self, lane: usize) {
+        let square = |peak: f64| 0.5 * STEP as f64 * peak * peak;
+        for (square_of, peak) in self.squares.iter_mut().zip(&self.peaks) {
+            square_of.set(lane, square(peak.get(lane)));
+        }
+        self.square.set(lane, square(self.peak.get(lane)));
+        self.sum.set(lane, self.blocks.get(lane) * square(self.held.get(lane)));
     }
 
     /// Forgets the signal of a lane.
@@ -81,7 +99,7 @@ impl<L: Lanes> Hold<L> {
         ] {
             to.set(lane, old.get(from_lane));
         }
-        self.set(lane, from.blocks.get(from_lane) as usize, from.rms >> from_lane & 1 != 0);
+        self.window(lane, from.blocks.get(from_lane) as usize, from.rms >> from_lane & 1 != 0);
     }
 
     /// Replaces a block of signal by its level: an amplitude, a full-scale sine reading 1 for either

@@ -121,7 +121,7 @@ impl<T: Lanes> Lanes for Pair<T> {
     }
     #[inline(always)]
     fn swap_pairs(self) -> Self {
-        Pair(self.0.swap_pairs(), self.1.swap_pairs())
+        if T::N == 1 { Pair(self.1, self.0) } else { Pair(self.0.swap_pairs(), self.1.swap_pairs()) }
     }
     #[inline(always)]
     fn split_exp(self) -> (Self, Self) {

@@ -55,8 +55,9 @@ enum Bank {
 
 struct Lane {
     tap: Crossfade<Tap>,
-    /// The line starts in the middle of sound, so its start is faded in.
-    seam: bool,
+    /// At this frame the line was taken over, or begun, without all of the sound before it; what it holds is
+    /// faded in where a tap reached further back then.
+    seam: Option<u64>,
 }
 
 impl<L: Lanes> Delay<L> {
@@ -65,7 +66,7 @@ impl<L: Lanes> Delay<L> {
         let (count, reach) = if max_frames == 0 { (0, 0) } else { (L::N, max_frames + TAPS / 2 + CHUNK) };
         Delay {
             lines: if L::WIDE { Bank::Wide(Lines::new(count, reach)) } else { Bank::Narrow(Lines::new(count, reach)) },
-            lanes: (0..L::N).map(|_| Lane { tap: Crossfade::new(Tap::new(0.0)), seam: false }).collect(),
+            lanes: (0..L::N).map(|_| Lane { tap: Crossfade::new(Tap::new(0.0)), seam: None }).collect(),
             curve: build.curve.clone(),
             max_frames,
             now: 0,
@@ -92,7 +93,7 @@ impl<L: Lanes> Delay<L> {
 
     fn join(&mut self, frame: u64) {
         for (i, lane) in self.lanes.iter_mut().enumerate().filter(|(i, _)| self.joining >> i & 1 != 0) {
-            lane.seam = true;
+            lane.seam = Some(frame);
             let to = lane.tap.target().clone();
             lane.tap = Crossfade::new(Tap::new(0.0));
             lane.tap.set(to, When::At(frame));
@@ -119,7 +120,7 @@ impl<L: Lanes> Process<L> for Delay<L> {
             let fresh = self.written != frame;
             if fresh {
                 // Idle in between: sound passed by that was not kept. Skipped: there was silence.
-                let seam = self.now == frame && frame != 0;
+                let seam = (self.now == frame && frame != 0).then_some(frame);
                 self.lanes.iter_mut().for_each(|l| l.seam = seam);
             }
             if self.joining != 0 {
@@ -134,7 +135,7 @@ impl<L: Lanes> Process<L> for Delay<L> {
     }
 
     fn clear(&mut self, lane: usize) {
-        self.lanes[lane].seam = false;
+        self.lanes[lane].seam = None;
         if self.max_frames != 0 {
             match &mut self.lines {
                 Bank::Narrow(lines) => lines.forget(lane, self.now),
@@ -164,7 +165,7 @@ impl<L: Lanes> Process<L> for Delay<L> {
                 self.now != 0
             }
         };
-        to.seam = left_behind || (known && other.seam);
+        to.seam = if left_behind { Some(self.now) } else { other.seam.filter(|_| known) };
     }
 
     fn tail(&self, lane: usize) -> u64 {
@@ -240,7 +241,7 @@ fn delay<L: Lanes, S: Sample>(
 fn hear<S: Sample>(
     lines: &Lines<S>,
     lane: usize,
-    seam: bool,
+    seam: Option<u64>,
     tap: &Tap,
     curve: &Curve,
     frame: u64,
@@ -251,8 +252,8 @@ fn hear<S: Sample>(
     let mut from = [S::default(); CHUNK + TAPS];
     lines.read(lane, frame, tap.reach(), &mut from[..n + older]);
     // The live signal is never faded, only what is heard later.
-    if seam && tap.reach() > 0 {
-        let since = lines.since(lane);
+    let since = lines.since(lane);
+    if seam.is_some_and(|at| at < since + tap.reach() as u64) {
         let first = (frame + n as u64 + older as u64).saturating_sub(tap.reach() as u64);
         if first < since + curve.frames() + (n + older) as u64 {
             for (k, x) in from[..n + older].iter_mut().enumerate() {
@@ -490,4 +491,20 @@ mod tests {
     type SseF32Or = SseF32;
     #[cfg(not(target_arch = "x86_64"))]
     type SseF32Or = NeonF32;
+
+    #[test]
+    fn a_bank_taken_over_goes_on_as_if_nothing_had_happened() {
+        let ms = coeffs(10.3, 48000.0);
+        for size in [2048, 8192] {
+            let (mut old, mut whole) = (build::<One64>(48000.0, 2048), build::<One64>(48000.0, 2048));
+            for d in [&mut old, &mut whole] {
+                to(d, 0, &ms, When::Jump);
+                render(d, 0, 64, 9600, noise);
+            }
+            let mut new = build::<One64>(48000.0, size);
+            Process::carry(&mut new, 0, &old, 0);
+            let (got, want) = (render(&mut new, 9600, 64, 4800, noise), render(&mut whole, 9600, 64, 4800, noise));
+            assert!(got.iter().zip(&want).all(|(a, b)| a.0 == b.0), "memory of {size}");
+        }
+    }
 }

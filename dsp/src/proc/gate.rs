@@ -123,7 +123,8 @@ impl<L: Lanes> Process<L> for GateBank<L> {
         self.level.set(lane, to[8] as usize, false);
         self.gates = (self.gates & !(1 << lane)) | (u32::from(to[9] >= 0.5) << lane);
         if when == When::Jump {
-            self.gain.set(lane, to[2]);
+            // Shut, but for a ratio of 1, which does nothing.
+            self.gain.set(lane, if to[1] == 0.0 { 0.0 } else { to[2] });
         }
     }
 

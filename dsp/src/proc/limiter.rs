@@ -19,8 +19,8 @@ pub struct Limiter;
 
 /// While it works it aims this much lower, for what a moving gain adds between samples.
 const MARGIN_DB: f64 = 0.11;
-/// A ceiling that nothing reaches: off.
-const OFF: f64 = 1e30;
+/// And this much for each tap by which a short look-ahead cuts the interpolation between samples.
+const SHORT_DB: f64 = 0.018;
 /// Hold beyond the look-ahead, in seconds.
 const HOLD_S: f64 = 0.010_66;
 
@@ -51,10 +51,11 @@ impl Processor for Limiter {
         let p = &params.parts[0];
         let amplitude = |db: f64| 10f64.powf(db / 20.0);
         let mut to = Targets::default();
-        let (gain, ceiling) = if p.on("on") { (amplitude(p.num("gain")), amplitude(p.num("ceiling"))) } else { (1.0, OFF) };
-        to[..4].copy_from_slice(&[
-            gain,
-            ceiling,
+        let on = p.on("on");
+        to[..5].copy_from_slice(&[
+            if on { amplitude(p.num("gain")) } else { 1.0 },
+            amplitude(p.num("ceiling")),
+            f64::from(u8::from(on)),
             (-1.0 / (p.num("release") * 1e-3 * rate)).exp(),
             f64::from(u8::from(p.on("true-peak"))),
         ]);
@@ -66,7 +67,7 @@ impl Processor for Limiter {
     fn build<L: Lanes>(build: &Build) -> LimiterBank<L> {
         // Strips with other look-aheads sit in other banks.
         let latency = build.lanes.iter().flatten().map(|p| Limiter::latency(p, build.rate)).max().unwrap_or(1);
-        let side = MOST.min(latency / 3).max(1);
+        let side = MOST.min(latency / 2).max(1);
         let mut hold = Hold::new();
         let blocks = (latency as f64 + HOLD_S * build.rate) / STEP as f64;
         for lane in 0..L::N {
@@ -74,10 +75,10 @@ impl Processor for Limiter {
         }
         LimiterBank {
             latency,
+            margin: 10f64.powf(-(MARGIN_DB + SHORT_DB * (MOST - side) as f64) / 20.0),
             delay: vec![L::zero(); (latency + BLOCK).next_power_of_two()],
             next: 0,
-            gain: Coeffs::new(build.curve, [1.0]),
-            ceiling: L::splat(OFF),
+            level: Coeffs::new(build.curve, [1.0, 1.0, 0.0]),
             release: L::zero(),
             true_peak: 0,
             peak: TruePeak::new(side),
@@ -91,12 +92,14 @@ impl Processor for Limiter {
 /// A bank of limiters of one look-ahead.
 pub struct LimiterBank<L: Lanes> {
     latency: usize,
+    /// How far below the ceiling it aims, as a factor.
+    margin: f64,
     /// The signal, by absolute frame.
     delay: Vec<L>,
     /// Frame that the next block starts with.
     next: u64,
-    gain: Coeffs<L, 1>,
-    ceiling: L,
+    /// Gain ahead, ceiling, and the share of the reduction that is applied: 0 is off.
+    level: Coeffs<L, 3>,
     release: L,
     true_peak: u32,
     peak: TruePeak<L>,
@@ -108,10 +111,9 @@ pub struct LimiterBank<L: Lanes> {
 
 impl<L: Lanes> Process<L> for LimiterBank<L> {
     fn set(&mut self, _part: usize, lane: usize, to: &Targets, when: When) {
-        self.gain.set(lane, [to[0]], when);
-        self.ceiling.set(lane, to[1]);
-        self.release.set(lane, to[2]);
-        self.true_peak = (self.true_peak & !(1 << lane)) | (u32::from(to[3] >= 0.5) << lane);
+        self.level.set(lane, [to[0], to[1], to[2]], when);
+        self.release.set(lane, to[3]);
+        self.true_peak = (self.true_peak & !(1 << lane)) | (u32::from(to[4] >= 0.5) << lane);
     }
 
     #[inline(always)]
@@ -119,16 +121,19 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
         let mask = self.delay.len() - 1;
         self.next = ctx.frame + io.len() as u64;
         // Gain, into the delay.
+        let (mut ceilings, mut shares) = ([L::zero(); BLOCK], [L::zero(); BLOCK]);
         let mut at = 0;
         while at < io.len() {
             let here = ctx.frame + at as u64;
-            self.gain.at(here);
+            self.level.at(here);
             let n = ((GRID - here % GRID) as usize).min(io.len() - at);
             for (i, x) in io[at..at + n].iter_mut().enumerate() {
-                *x = *x * self.gain.now[0];
+                let [gain, ceiling, share] = self.level.now;
+                *x = *x * gain;
                 self.delay[(here as usize + i) & mask] = *x;
-                if self.gain.moving() {
-                    self.gain.advance();
+                (ceilings[at + i], shares[at + i]) = (ceiling, share);
+                if self.level.moving() {
+                    self.level.advance();
                 }
             }
             at += n;
@@ -137,7 +142,8 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
         let mut level = [L::zero(); BLOCK];
         let level = &mut level[..io.len()];
         if self.true_peak != 0 {
-            self.peak.run(io, self.ceiling, level);
+            let lowest = ceilings[..io.len()].iter().fold(ceilings[0], |low, c| c.min(low));
+            self.peak.run(io, lowest, level);
             let wanted = L::mask(self.true_peak);
             for (p, x) in level.iter_mut().zip(io.iter()) {
                 *p = x.abs().max(L::select(wanted, *p, L::zero()));
@@ -147,22 +153,27 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
         }
         self.hold.run(ctx.frame, ctx.pairs, level);
         let (one, zero) = (L::splat(1.0), L::zero());
-        let aim = self.ceiling * L::splat(10f64.powf(-MARGIN_DB / 20.0));
-        let (ceiling, release, mut need) = (self.ceiling, self.release, self.need);
-        for p in level.iter_mut() {
-            let over = L::select(p.gt(ceiling), one - aim / *p, zero);
+        let margin = L::splat(self.margin);
+        let (release, mut need) = (self.release, self.need);
+        for (p, ceiling) in level.iter_mut().zip(ceilings) {
+            let over = L::select(p.gt(ceiling), one - ceiling * margin / *p, zero);
             need = release.mul_add(need - over, over).max(over);
             *p = need;
         }
-        // What rounds to nothing is nothing: below the ceiling it is bit-exact.
-        self.need = L::select(need.gt(L::splat(1e-12)), need, zero);
+        self.need = need;
+        if (ctx.frame + io.len() as u64).is_multiple_of(BLOCK as u64) {
+            // What rounds to nothing is nothing: below the ceiling it is bit-exact. On the grid, so that the
+            // period does not show.
+            self.need = L::select(need.gt(L::splat(1e-12)), need, zero);
+        }
         self.smooth.run(ctx.frame, level);
         let mut most = zero;
         let from = (ctx.frame as usize).wrapping_sub(self.latency);
-        for (i, (y, reduction)) in io.iter_mut().zip(level.iter()).enumerate() {
+        for (i, ((y, reduction), share)) in io.iter_mut().zip(level.iter()).zip(shares).enumerate() {
             let x = self.delay[from.wrapping_add(i) & mask];
+            let reduction = *reduction * share;
             most = reduction.max(most);
-            *y = x * (one - *reduction);
+            *y = x * (one - reduction);
         }
         ctx.reduction = math::db(one - most).min(zero);
     }
@@ -174,8 +185,8 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
     }
 
     fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
-        self.gain.carry(lane, &from.gain, from_lane);
-        for (to, old) in [(&mut self.ceiling, &from.ceiling), (&mut self.release, &from.release), (&mut self.need, &from.need)] {
+        self.level.carry(lane, &from.level, from_lane);
+        for (to, old) in [(&mut self.release, &from.release), (&mut self.need, &from.need)] {
             to.set(lane, old.get(from_lane));
         }
         self.true_peak = (self.true_peak & !(1 << lane)) | ((from.true_peak >> from_lane & 1) << lane);
@@ -194,7 +205,7 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
     }
 
     fn rest(&self, lane: usize) -> bool {
-        self.need.get(lane) < 1e-4 && !self.gain.moving()
+        self.need.get(lane) < 1e-4 && !self.level.moving()
     }
 
     fn tail(&self, _lane: usize) -> u64 {

@@ -414,7 +414,9 @@ impl Job {
             let (n, m) = (self.desk.plan().ports.inputs.len(), self.desk.plan().ports.outputs.len());
             let (adopt, _) = self.desk.adopt(Some(&before), (0..n).collect(), (0..m).collect());
             let _ = self.handle.send(Command::Adopt(adopt));
-        } else if self.desk.is_dirty() {
+        }
+        // Fades that a new network ended go on in the same frame.
+        if self.desk.is_dirty() {
             self.seq += 1;
             let mut batch = Box::new(Batch { seq: self.seq, ..Batch::default() });
             self.desk.flush(frame, &mut batch);

@@ -1,0 +1,100 @@
+//! What is asked of every processor: one line for each, and the sections go through all of them.
+
+/// A processor, as the sections need it.
+pub struct Processor {
+    /// Its word in a chain.
+    pub name: &'static str,
+    /// It stands last, on main.
+    pub last: bool,
+    /// Settings that must pass samples bit for bit; TOML, `P` for its name. Off is tried by itself.
+    pub neutral: &'static [&'static str],
+    /// A setting at which it is clearly at work on loud noise, and on a 1 kHz tone; `on` is set beside it.
+    pub working: &'static str,
+    /// Jumps under a tone: path and value, from `working`. On and off are tried by themselves.
+    pub moves: &'static [(&'static str, &'static str)],
+    /// Level of that tone, dBFS.
+    pub tone: f64,
+    /// Cues while everything moves: path and two values.
+    pub sweep: (&'static str, &'static str, &'static str),
+}
+
+const fn chain(name: &'static str, neutral: &'static [&'static str], working: &'static str) -> Processor {
+    Processor { name, last: false, neutral, working, moves: &[], tone: 0.0, sweep: ("on", "0", "1") }
+}
+
+impl Processor {
+    const fn moves(self, moves: &'static [(&'static str, &'static str)]) -> Self {
+        Processor { moves, ..self }
+    }
+
+    const fn sweep(self, path: &'static str, a: &'static str, b: &'static str) -> Self {
+        Processor { sweep: (path, a, b), ..self }
+    }
+
+    const fn tone(self, tone: f64) -> Self {
+        Processor { tone, ..self }
+    }
+
+    const fn last(self) -> Self {
+        Processor { last: true, ..self }
+    }
+}
+
+/// All of them.
+pub const ALL: &[Processor] = &[
+    chain("hpf", &[], "freq = 1000, slope = 24").moves(&[("slope", "12")]).sweep("freq", "100", "3000"),
+    chain("lpf", &[], "freq = 1000, slope = 24").moves(&[("slope", "12")]).sweep("freq", "400", "9000"),
+    chain("gate", &["range = 0", "ratio = 1"], "threshold = -6, range = 20, ratio = 4")
+        .moves(&[("range", "8"), ("threshold", "0")])
+        .tone(-18.0)
+        .sweep("threshold", "-30", "-6"),
+    chain("eq", &["1.gain = 0", "2 = { freq = 3000, q = 5 }"], "1 = { freq = 1000, gain = 12, q = 1 }")
+        .moves(&[("1/gain", "-12"), ("1/freq", "900"), ("1/q", "4"), ("1/type", "lowshelf"), ("1/on", "0")])
+        .sweep("1/freq", "200", "5000"),
+    chain("comp", &["ratio = 1", "mix = 0", "threshold = 0, knee = 0"], "threshold = -20, ratio = 4")
+        .moves(&[("threshold", "-30"), ("ratio", "2"), ("makeup", "12"), ("mix", "0.2"), ("detector", "rms")])
+        .sweep("threshold", "-40", "-10"),
+    chain("glue", &["ratio = 1", "mix = 0", "threshold = 0, knee = 0"], "threshold = -20, ratio = 4")
+        .moves(&[("threshold", "-30"), ("makeup", "12")])
+        .sweep("makeup", "0", "6"),
+    chain("reverb", &["mix = 0"], "mix = 0.5")
+        .moves(&[("mix", "0.1"), ("type", "plate"), ("predelay", "60")])
+        .sweep("mix", "0", "1"),
+    chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
+        .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
+        .sweep("gain", "0", "9")
+        .last(),
+];
+
+/// Processors of which nothing is asked here: `render` leaves `dither` to the files.
+pub const LEFT_OUT: &[&str] = &["dither"];
+
+impl Processor {
+    /// TOML of a strip's settings: it is on, or off.
+    pub fn keys(&self, settings: &str, on: bool) -> String {
+        // Sections of the settings may be dotted; a table takes them as they are.
+        format!("{} = {{ on = {on}, {settings} }}", self.name)
+    }
+
+    /// A channel `c` with it alone (or as it is, into main with it), and the address of the strip that has it.
+    pub fn rig(&self, keys: &str) -> (String, &'static str) {
+        let (name, channel) = (self.name, "[[channel]]\nname = \"c\"\n");
+        if self.last {
+            (format!("{channel}chain = []\n[main]\nchain = [\"{name}\"]\n{keys}\n"), "/main")
+        } else {
+            (format!("{channel}chain = [\"{name}\"]\n{keys}\n[main]\nchain = []\n"), "/ch/1")
+        }
+    }
+
+    /// Name, keys at the start, path and value of each jump.
+    pub fn jumps(&self) -> Vec<(String, String, String, String)> {
+        let jump = |what: String, keys: String, path: &str, value: &str| {
+            (what, keys, format!("{}/{path}", self.name), value.to_string())
+        };
+        let on = self.keys(self.working, true);
+        let mut all =
+            vec![jump("on".into(), self.keys(self.working, false), "on", "1"), jump("off".into(), on.clone(), "on", "0")];
+        all.extend(self.moves.iter().map(|(path, value)| jump(format!("{path} {value}"), on.clone(), path, value)));
+        all
+    }
+}
