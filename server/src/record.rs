@@ -4,7 +4,7 @@ use crate::audiofile::{Bits, FileError, Format, Writer};
 use crate::console::Tap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ struct Track {
     block: Vec<f32>,
     frames: u64,
     limit: u64,
+    /// Samples that the disk was too slow for, and how many of them the log knows of.
+    lost: Arc<AtomicU64>,
+    told: u64,
     error: Option<FileError>,
 }
 
@@ -52,15 +55,26 @@ impl Recorder {
     ) -> Result<Vec<Tap>, FileError> {
         let writer = Writer::create(path, &Format::new(rate, ports.len(), bits))?;
         let room = (f64::from(rate) * PATIENCE_S) as usize;
+        let lost = Arc::new(AtomicU64::new(0));
         let mut taps = Vec::new();
         let mut sides = Vec::new();
         for &port in ports {
             let (samples, side) = rtrb::RingBuffer::new(room);
-            taps.push(Tap { port, samples, from });
+            taps.push(Tap { port, samples, from, owed: 0, lost: lost.clone() });
             sides.push(side);
         }
         let limit = limit.unwrap_or(u64::MAX);
-        self.tracks.push(Track { path: path.to_owned(), writer, sides, block: Vec::new(), frames: 0, limit, error: None });
+        self.tracks.push(Track {
+            path: path.to_owned(),
+            writer,
+            sides,
+            block: Vec::new(),
+            frames: 0,
+            limit,
+            lost,
+            told: 0,
+            error: None,
+        });
         Ok(taps)
     }
 
@@ -81,7 +95,7 @@ impl Recorder {
                 if last {
                     return self.tracks.into_iter().map(Track::close).collect();
                 }
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(10));
             }
         })?;
         Ok(Recording { stop, done, thread })
@@ -105,6 +119,12 @@ impl Track {
             }
         }
         self.frames += frames as u64;
+        let lost = self.lost.load(Ordering::Relaxed);
+        if lost > self.told {
+            self.told = lost;
+            let frames = lost / channels as u64;
+            tracing::warn!(frames, file = %self.path.display(), "the disk is too slow: silence in the recording");
+        }
         if self.error.is_none() && frames > 0 {
             let wrote = self.writer.write(&self.block).and_then(|()| self.writer.flush());
             if let Err(error) = wrote {

@@ -108,6 +108,8 @@ fn a_leased_client_keeps_its_order_when_it_gets_its_own_socket() {
         }
         assert_eq!(app.number("/ch/1/fader"), value);
         n += 1;
+        // Answers stay well within what one client may be sent.
+        std::thread::sleep(Duration::from_micros(200));
     }
 }
 

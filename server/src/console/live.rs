@@ -3,15 +3,44 @@
 use crate::backend::{Callback, Clock, Io};
 use headroom_dsp::engine::Engine;
 use headroom_dsp::network;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One recorded output.
 pub struct Tap {
     /// Index among the desk's output ports.
     pub port: usize,
-    /// Takes the samples; what does not fit is lost and counted by the reader's gap.
+    /// Takes the samples.
     pub samples: rtrb::Producer<f32>,
     /// First frame to record.
     pub from: u64,
+    /// Samples that did not fit and have not been made up for by zeros.
+    pub owed: usize,
+    /// Samples that did not fit, ever.
+    pub lost: Arc<AtomicU64>,
+}
+
+/// Zeros made up for at most, for each sample that is taken: the audio thread's share of the work stays small.
+const MAKE_UP: usize = 4;
+
+impl Tap {
+    /// Takes a block. Where the disk is behind it is replaced by zeros, so that all sides of a file stay aligned.
+    fn take(&mut self, block: &[f64]) {
+        let room = self.samples.slots();
+        let zeros = self.owed.min(room).min(MAKE_UP * block.len());
+        for _ in 0..zeros {
+            let _ = self.samples.push(0.0);
+        }
+        self.owed -= zeros;
+        if self.owed > 0 || room - zeros < block.len() {
+            self.owed += block.len();
+            self.lost.fetch_add(block.len() as u64, Ordering::Relaxed);
+            return;
+        }
+        for x in block {
+            let _ = self.samples.push(*x as f32);
+        }
+    }
 }
 
 /// The engine behind a backend's callback.
@@ -49,10 +78,7 @@ impl network::Io for Ports<'_> {
         for tap in self.taps.iter_mut().filter(|t| t.port + self.first == port) {
             let here = self.frame + at as u64;
             let skip = tap.from.saturating_sub(here).min(block.len() as u64) as usize;
-            for x in &block[skip..] {
-                // A full ring means the disk is behind: nothing to be done about it here.
-                let _ = tap.samples.push(*x as f32);
-            }
+            tap.take(&block[skip..]);
         }
     }
 }
@@ -68,5 +94,27 @@ impl Callback for Live {
         let frame = self.engine.frame();
         let mut ports = Ports { io, taps: &mut self.taps, first: self.first, frame };
         self.engine.process(&mut ports, frames, clock.nanos, f64::from(clock.rate));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_becomes_silence_of_the_same_length() {
+        let (samples, mut side) = rtrb::RingBuffer::new(100);
+        let mut tap = Tap { port: 0, samples, from: 0, owed: 0, lost: Arc::default() };
+        let mut heard = Vec::new();
+        for n in 1..=40 {
+            tap.take(&[f64::from(n); 30]);
+            if n % 7 == 0 || n > 30 {
+                heard.extend(std::iter::from_fn(|| side.pop().ok()));
+            }
+        }
+        for (at, x) in heard.iter().enumerate() {
+            assert!(*x == 0.0 || *x == (at / 30 + 1) as f32, "sample {at} is {x}");
+        }
+        assert!(heard.len() == 1200 && heard[1199] == 40.0 && tap.lost.load(Ordering::Relaxed) > 0);
     }
 }

@@ -235,7 +235,7 @@ impl<M: Mixer + 'static> Server<M> {
 
     fn serve_end(&mut self, at: usize, now: u64) -> bool {
         match self.ends.get_mut(at) {
-            Some(Some(End::Own { socket, client, dropped, held })) => {
+            Some(Some(End::Own { socket, dropped, held, .. })) => {
                 // What this client sent before it had a socket of its own comes first.
                 *held &= self.behind > 0;
                 if *held {
@@ -251,10 +251,10 @@ impl<M: Mixer + 'static> Server<M> {
                     self.hub.counters().kernel_dropped += u64::from(known.wrapping_sub(*dropped));
                     *dropped = known;
                 }
-                let client = *client;
                 for i in 0..count {
-                    let Some((_, bytes)) = self.batch.datagram(i) else { continue };
-                    if let Some(client) = self.hub.admit(client, now) {
+                    // Before the socket was connected it also got what others sent.
+                    let Some((from, bytes)) = self.batch.datagram(i) else { continue };
+                    if let Some(client) = self.hub.admit(from, now) {
                         self.hub.packet(client, bytes, now);
                     }
                 }
