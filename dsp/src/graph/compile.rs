@@ -114,12 +114,15 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
         }
     }
     let mut depth = depths(spec, &edges, &[]).map_err(PlanError::Loop)?;
+    let without_sends: Vec<Edge> = edges.iter().filter(|e| !e.send).copied().collect();
     let mut pairs = Vec::new();
     for key in &mut keys {
+        // What a strip always feeds cannot key it.
+        depths(spec, &without_sends, &[(key.strip, key.from)]).map_err(PlanError::Loop)?;
         pairs.push((key.strip, key.from));
         match depths(spec, &edges, &pairs) {
             Ok(with) => depth = with,
-            // A bus that the keyed strip may feed: what it held one block ago.
+            // A bus that the keyed strip may be sent to: what it held one block ago.
             Err(_) => {
                 pairs.pop();
                 key.late = true;
