@@ -348,6 +348,12 @@ impl<L: Lanes> Bank<L> {
     pub fn enter_block(&mut self, frame: u64, n: usize) {
         self.faulty = 0;
         if self.asleep && !self.fed {
+            if !self.silent {
+                // Not as it fell asleep: the end of that block was still to be read.
+                for buffer in [&mut self.input, &mut self.chain, &mut self.out] {
+                    buffer.fill(L::zero());
+                }
+            }
             self.silent = true;
             return;
         }
@@ -413,12 +419,7 @@ impl<L: Lanes> Bank<L> {
         }
         let still =
             self.trim.moving == 0 && self.fader.moving == 0 && self.stages.iter().chain(&self.last).all(|s| s.fading == 0);
-        if all && still {
-            self.asleep = true;
-            for buffer in [&mut self.input, &mut self.chain, &mut self.out] {
-                buffer.fill(L::zero());
-            }
-        }
+        self.asleep = all && still;
     }
 
     /// Mean square of a lane's output over the window.

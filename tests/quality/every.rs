@@ -107,7 +107,7 @@ fn busy() -> Take {
             .cue(s + 0.004, format!("/ch/{c}/gate/on {}", i % 2))
             .cue(s + 0.005, format!("/ch/{c}/send/1/level {:.1}", -10.0 + v));
     }
-    take.cue(0.9, "/main/limiter/lookahead 3")
+    take.cue(1.95, "/main/limiter/lookahead 3")
         .cue(1.2, "/fade /main/fader -20 0.4")
         .cue(1.5, "/bus/3/reverb/type plate")
         .with("--tail 1")
