@@ -56,7 +56,7 @@ pub struct DemoArgs {
     /// Records the main outputs.
     #[arg(long)]
     record: Option<PathBuf>,
-    /// Stops after this many seconds; without a way to the speakers the song's length.
+    /// Stops after this many seconds; else at Ctrl-C.
     #[arg(long)]
     seconds: Option<f64>,
     /// auto, jack or internal.
@@ -132,6 +132,9 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
     play(Session { rig, file, kind, cues, cue_file, record, bits: Bits::Float32, seconds: args.seconds, demo: false, state })
 }
 
+/// How much of a demo without a way to the speakers is recorded.
+const DEMO_MINUTES: f64 = 10.0;
+
 /// The demo's rig.
 pub const DEMO_RIG: &str = include_str!("../../../configs/demo.toml");
 
@@ -197,9 +200,12 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let mut recorder = Recorder::default();
     let mut taps = Vec::new();
     let limit = session.seconds.map(|s| (s * rate).round() as u64);
+    // A demo that nobody hears must not fill the disk.
+    let unheard = (session.demo && silent()).then_some((DEMO_MINUTES * 60.0 * rate) as u64);
     for (strip, file) in &session.record {
         let from = ports.output[*strip].unwrap_or(0);
         let sides: Vec<usize> = (0..session.rig.spec.strips[*strip].channels()).map(|s| from + s).collect();
+        let limit = limit.or(unheard);
         taps.extend(recorder.add(file, format.rate, &sides, first, limit, session.bits)?);
     }
     let recording =
