@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn lengths_that_cannot_be_are_errors_and_stay_so() {
-        assert_eq!(read(b"\0\x01\0\x04"), Err(BadStream::Oversized));
+        assert_eq!(read(b"\0\x08\0\x04"), Err(BadStream::Oversized));
         assert_eq!(read(b"\0\0\0\x06/a\0\0ab"), Err(BadStream::Size));
         assert_eq!(read(b"\0\0\0\x04/a\0\0\xff\xff\xff\xfc"), Err(BadStream::Oversized));
         let mut deframer = Deframer::new();
@@ -335,8 +335,8 @@ mod tests {
             assert_eq!(read(&out), Err(BadStream::Oversized));
         }
         // Without any END, and all of it escaped.
-        assert_eq!(read(&vec![b'/'; 1 << 20]), Err(BadStream::Oversized));
-        let escaped = b"\xc0".iter().chain(b"\xdb\xdc".iter().cycle().take(1 << 20));
+        assert_eq!(read(&vec![b'/'; 2 * MAX_FRAME]), Err(BadStream::Oversized));
+        let escaped = b"\xc0".iter().chain(b"\xdb\xdc".iter().cycle().take(2 * MAX_FRAME + 4));
         let escaped: Vec<u8> = escaped.copied().collect();
         assert_eq!(read(&escaped), Err(BadStream::Oversized));
     }
