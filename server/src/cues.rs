@@ -222,4 +222,20 @@ mod tests {
         let groups = by_frame(vec![cue(0.5, 1), cue(0.500001, 2), cue(1.0, 3)], 48000.0);
         assert_eq!(groups.iter().map(|g| (g.0, g.1.len())).collect::<Vec<_>>(), [(24000, 2), (48000, 1)]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_a_cue_or_an_error_and_never_a_panic(line in "\\PC{0,200}") {
+            let _ = parse(&line);
+        }
+
+        #[test]
+        fn what_is_quoted_is_read_back(seconds in 0.0..1e6f64, address in "/[a-z0-9/]{1,30}", text in "\\PC{0,40}", n: i32) {
+            let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+            let line = format!("  {seconds} {address} {n} \"{quoted}\" # and a remark");
+            let (at, to, args) = parse(&line).unwrap().unwrap();
+            proptest::prop_assert_eq!((at, to), (seconds, address));
+            proptest::prop_assert_eq!(args, vec![Arg::Int(n), Arg::String(text.as_str().into())]);
+        }
+    }
 }
