@@ -8,6 +8,7 @@ use super::seats::{BankPlan, BankRef, Seat, seats};
 use super::verify::verify;
 use super::{Edge, EdgeTap, GraphSpec};
 use crate::bank::{Bank, BankBuild, StageBuild};
+#[cfg_attr(fastest_path, allow(unused_imports))]
 use crate::lanes::{Lanes, One32, One64, Pair, Path};
 use crate::meter::{Meters, Peak, StripMeters};
 use crate::network::{Network, Parts, Runs};
@@ -183,11 +184,15 @@ pub fn network(
     let network: Box<dyn Runs> = match path {
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => maker.make::<crate::lanes::AvxF32, crate::lanes::AvxF64>(),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(fastest_path)))]
         Path::Sse2 => maker.make::<Pair<crate::lanes::SseF32>, Pair<crate::lanes::SseF64>>(),
         #[cfg(target_arch = "aarch64")]
         Path::Neon => maker.make::<Pair<crate::lanes::NeonF32>, Pair<crate::lanes::NeonF64>>(),
+        #[cfg(not(all(target_arch = "x86_64", fastest_path)))]
         Path::Scalar => maker.make::<Pair<One32>, Pair<One64>>(),
+        // See `Path::available`.
+        #[cfg(all(target_arch = "x86_64", fastest_path))]
+        Path::Sse2 | Path::Scalar => unreachable!("only the fastest path was built"),
     };
     (network, meters)
 }
