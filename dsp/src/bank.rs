@@ -80,6 +80,7 @@ impl<L: Lanes> LaneGains<L> {
 struct Stage<L: Lanes> {
     proc: Box<dyn Running<L>>,
     own_bypass: bool,
+    source: bool,
     /// Share of each lane's processed signal.
     wet: Vec<Gain>,
     on: u32,
@@ -101,6 +102,8 @@ pub(crate) struct Key<L: Lanes> {
 pub(crate) struct StageBuild<L: Lanes> {
     pub proc: Box<dyn Running<L>>,
     pub own_bypass: bool,
+    /// It makes sound out of silence.
+    pub source: bool,
     /// Place among the strip's metered processors.
     pub meter: Option<usize>,
     /// Lanes with an external side-chain.
@@ -113,6 +116,7 @@ impl<L: Lanes> Stage<L> {
         Stage {
             proc: build.proc,
             own_bypass: build.own_bypass,
+            source: build.source,
             wet: vec![Gain::new(curve, 0.0); L::N],
             // Unused lanes carry zeros; counted as on they never ask for the slow path.
             on: !used,
@@ -301,7 +305,13 @@ impl<L: Lanes> Bank<L> {
     }
 
     pub fn set_on(&mut self, stage: usize, lane: usize, on: bool, when: When) {
-        self.stage(stage).set_on(lane, on, when);
+        let stage = self.stage(stage);
+        stage.set_on(lane, on, when);
+        if on && stage.source {
+            self.quiet[lane] = 0;
+            self.flushed &= !(1 << lane);
+            self.asleep = false;
+        }
     }
 
     /// Stages count through the chain, then what stands last.

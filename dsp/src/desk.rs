@@ -7,6 +7,7 @@
 pub mod fade;
 pub mod gains;
 mod links;
+mod monitor;
 mod swap;
 mod timed;
 
@@ -110,6 +111,14 @@ impl Desk {
     /// Sets a parameter to a value of its kind (clamped here). `told` gets every parameter whose value
     /// changed, linked ones included. A set ends a fade of the same parameter.
     pub fn set(&mut self, id: ParamId, value: &Value, told: &mut Vec<ParamId>) {
+        if let Some((id, value)) = self.compensation(id, value) {
+            self.place(id, &value, told);
+        }
+        self.place(id, value, told);
+    }
+
+    /// As [`Desk::set`], this parameter (and what is linked to it) alone.
+    fn place(&mut self, id: ParamId, value: &Value, told: &mut Vec<ParamId>) {
         for id in [Some(id), self.linked(id)].into_iter().flatten() {
             let entry = self.tree.entry(id);
             if entry.decl.access != Access::Write {
@@ -192,11 +201,17 @@ impl Desk {
             let entry = self.tree.entry(id);
             match (entry.owner, entry.slot) {
                 (Owner::Strip(s), Slot::Proc(p, part)) => work.parts.push((s, p, part)),
+                // Whom the talkback speaks to is ducked.
+                (Owner::Strip(s), Slot::Send(_)) if Some(s) == self.spec.talkback() => self.all_pairs(&mut work),
                 (Owner::Strip(s), Slot::Send(k)) => work.pairs.push((s, self.spec.strips[s].sends[k])),
                 (Owner::Strip(s), Slot::Own) => match entry.path.as_str() {
-                    "name" | "color" | "icon" | "safe" => {}
+                    "name" | "color" | "icon" | "safe" | "compensate" => {}
                     "trim" | "polarity" | "delay" => work.strips.push(s),
-                    "solo" | "solo-safe" | "solo/mode" | "dim" | "mono" => self.all_pairs(&mut work),
+                    "solo" | "solo-safe" | "solo/mode" | "dim" | "mono" | "swap" => self.all_pairs(&mut work),
+                    _ if Some(s) == self.spec.talkback() => {
+                        work.strips.push(s);
+                        self.all_pairs(&mut work);
+                    }
                     _ => self.strip_and_pairs(s, &mut work),
                 },
                 (Owner::Strip(s), _) => self.strip_and_pairs(s, &mut work),

@@ -20,9 +20,16 @@ pub enum StripKind {
     Main,
     /// The monitor bus.
     Monitor,
+    /// An input that speaks to chosen buses while its key is held.
+    Talkback,
+    /// A test signal for chosen buses.
+    Oscillator,
 }
 
 impl StripKind {
+    /// Those that stand once and have no number.
+    pub const SINGLE: [StripKind; 4] = [StripKind::Main, StripKind::Monitor, StripKind::Talkback, StripKind::Oscillator];
+
     /// First part of its address.
     pub fn address(self) -> &'static str {
         match self {
@@ -31,6 +38,8 @@ impl StripKind {
             StripKind::Matrix => "matrix",
             StripKind::Main => "main",
             StripKind::Monitor => "monitor",
+            StripKind::Talkback => "talkback",
+            StripKind::Oscillator => "oscillator",
         }
     }
 
@@ -39,19 +48,37 @@ impl StripKind {
         match self {
             StripKind::Channel => &["hpf", "lpf", "gate", "eq", "comp"],
             StripKind::Group | StripKind::Aux | StripKind::Matrix => &["eq", "comp"],
-            StripKind::Fx | StripKind::Monitor => &["eq"],
+            StripKind::Fx => &["eq"],
+            StripKind::Monitor => &["eq", "check"],
+            StripKind::Talkback => &["hpf", "comp"],
+            StripKind::Oscillator => &["oscillator"],
             StripKind::Main => &["eq", "ms", "glue", "multiband", "exciter", "width", "limiter"],
         }
     }
 
     /// EQ bands of a strip whose rig names none.
     pub fn bands(self) -> usize {
-        if self == StripKind::Channel { 4 } else { 6 }
+        if self.has_input() { 4 } else { 6 }
     }
 
     /// Whether it stands once and without a number.
     pub fn single(self) -> bool {
-        matches!(self, StripKind::Main | StripKind::Monitor)
+        Self::SINGLE.contains(&self)
+    }
+
+    /// Whether it has input ports of its own.
+    pub fn has_input(self) -> bool {
+        matches!(self, StripKind::Channel | StripKind::Talkback)
+    }
+
+    /// Whether it is a sum of other strips.
+    pub fn is_sum(self) -> bool {
+        !self.has_input() && self != StripKind::Oscillator
+    }
+
+    /// Whether it sends to every bus, matrix and main at 0 dB, each send off until it is chosen.
+    pub fn sends_everywhere(self) -> bool {
+        matches!(self, StripKind::Talkback | StripKind::Oscillator)
     }
 
     /// Whether it is a bus that channels send to.
@@ -114,6 +141,11 @@ pub struct StripSpec {
 }
 
 impl StripSpec {
+    /// The names of its processors, in the order they run.
+    pub fn chain_names(&self) -> Vec<&str> {
+        self.chain.iter().map(|p| if p.name.is_empty() { p.kind.decl().name } else { &p.name }).collect()
+    }
+
     /// Address below the root: `ch/3`, `main`.
     pub fn address(&self) -> String {
         if self.kind.single() { self.kind.address().into() } else { format!("{}/{}", self.kind.address(), self.number) }
@@ -180,6 +212,11 @@ impl GraphSpec {
     pub fn monitor(&self) -> Option<usize> {
         self.strips.iter().position(|s| s.kind == StripKind::Monitor)
     }
+
+    /// Index of the talkback.
+    pub fn talkback(&self) -> Option<usize> {
+        self.strips.iter().position(|s| s.kind == StripKind::Talkback)
+    }
 }
 
 /// Makes a chain of processor names: instance names (`comp-2`), those that stand last moved behind.
@@ -193,7 +230,14 @@ pub fn chain_of<'a>(names: &[&'a str], kind: StripKind, bands: usize) -> (Vec<Pr
             continue;
         };
         let before = chain.iter().filter(|p| p.kind == proc).count();
-        let instance = if before == 0 { (*name).to_string() } else { format!("{name}-{}", before + 1) };
+        // An oscillator is its strip: its parameters stand directly below.
+        let instance = if kind == StripKind::Oscillator && *name == "oscillator" && before == 0 {
+            String::new()
+        } else if before == 0 {
+            (*name).to_string()
+        } else {
+            format!("{name}-{}", before + 1)
+        };
         // On: eq, main's limiter, and what a chain lists beyond its kind's default.
         let on = before > 0
             || *name == "eq"

@@ -4,6 +4,7 @@
 //! control side is [`Processor`] (declarations, and the one function that turns parameters into
 //! coefficients); its audio side is [`Process`], generic over the lanes.
 
+use crate::graph::StripKind;
 use crate::lanes::{Entry, Lanes};
 use crate::param::{Decl, Value};
 use crate::ramp::{Curve, When};
@@ -136,6 +137,10 @@ pub trait Processor: 'static {
     const METER: bool = false;
     /// It listens to `sidechain` and has a part `key`.
     const KEYED: bool = false;
+    /// It makes sound out of silence: switched on, it wakes a bank that sleeps.
+    const SOURCE: bool = false;
+    /// The one kind of strip that it may stand on, where there is only one.
+    const ONLY: Option<StripKind> = None;
 
     /// Frames by which it delays the signal, on or off.
     fn latency(_params: &Params, _rate: f64) -> usize {
@@ -262,6 +267,10 @@ pub struct ProcDecl {
     pub meter: bool,
     /// It listens to a side-chain.
     pub keyed: bool,
+    /// It makes sound out of silence.
+    pub source: bool,
+    /// The one kind of strip that it may stand on.
+    pub only: Option<StripKind>,
     /// Frames by which it delays the signal.
     pub latency: fn(&Params, f64) -> usize,
     /// The coefficients of one part.
@@ -278,6 +287,8 @@ impl ProcDecl {
             own_bypass: P::OWN_BYPASS,
             meter: P::METER,
             keyed: P::KEYED,
+            source: P::SOURCE,
+            only: P::ONLY,
             latency: P::latency,
             coeffs: P::coeffs,
         }
@@ -316,6 +327,7 @@ macro_rules! processors {
     };
 }
 
+pub mod check;
 pub mod comp;
 pub mod cut;
 pub mod delay;
@@ -323,6 +335,7 @@ pub mod dither;
 pub mod eq;
 pub mod gate;
 pub mod limiter;
+pub mod oscillator;
 pub mod reverb;
 
 processors! {
@@ -333,6 +346,8 @@ processors! {
     comp::Glue,
     reverb::Reverb,
     eq::Eq,
+    check::Check,
+    oscillator::Oscillator,
     limiter::Limiter,
     dither::Dither,
 }

@@ -71,6 +71,8 @@ pub const STRIP: &[Decl] = &[
     Decl::bool("polarity", false, "Polarity inverted"),
     Decl::float("pan", Unit::None, -1.0, 1.0, 0.0, "Pan, or balance of a stereo strip"),
     Decl::float("trim", Unit::Db, -60.0, 40.0, 0.0, "Gain at the input"),
+    Decl::bool("compensate", false, "Trim moves, the monitors stay: `compensation` goes the other way"),
+    Decl::float("compensation", Unit::Db, -100.0, 100.0, 0.0, "Gain of all sends to auxes and matrices"),
     Decl::float("delay", Unit::Ms, 0.0, 1000.0, 0.0, "Delay after the chain"),
 ];
 
@@ -80,6 +82,14 @@ pub const MONITOR: &[Decl] = &[
     Decl::text("source", "main", "Strip heard while nothing is soloed").structural(),
     Decl::bool("dim", false, "20 dB down").momentary(),
     Decl::bool("mono", false, "Both sides summed").momentary(),
+    Decl::bool("swap", false, "Left and right exchanged").momentary(),
+];
+
+/// Parameters of the talkback beyond those of a strip.
+pub const TALKBACK: &[Decl] = &[
+    Decl::bool("on", false, "Speaks to the buses whose send is on").momentary(),
+    Decl::float("duck", Unit::Db, 0.0, 60.0, 12.0, "Taken from everything else in those buses meanwhile"),
+    Decl::bool("dim", true, "Dims the monitor meanwhile"),
 ];
 
 /// Parameters of a send.
@@ -204,6 +214,9 @@ impl Tree {
         if kind == StripKind::Monitor {
             self.own(owner, Slot::Own, "", MONITOR, None);
         }
+        if kind == StripKind::Talkback {
+            self.own(owner, Slot::Own, "", TALKBACK, None);
+        }
         let mut procs = Vec::new();
         for (p, proc) in strip.chain.iter().enumerate() {
             let mut parts = Vec::new();
@@ -216,7 +229,10 @@ impl Tree {
                 for n in 0..count {
                     let first = self.entries.len() as u32;
                     for decl in part.decls {
-                        let mut path = vec![proc.name.clone()];
+                        let mut path = Vec::new();
+                        if !proc.name.is_empty() {
+                            path.push(proc.name.clone());
+                        }
                         if !part.prefix.is_empty() {
                             path.push(part.prefix.into());
                         }
@@ -243,11 +259,20 @@ impl Tree {
         let mut sends = Vec::new();
         for (s, &bus) in strip.sends.iter().enumerate() {
             let to = &spec.strips[bus];
-            let number = if to.kind == StripKind::Matrix { format!("m{}", to.number) } else { to.number.to_string() };
+            let number = match to.kind {
+                StripKind::Matrix => format!("m{}", to.number),
+                StripKind::Main => to.id.clone(),
+                _ => to.number.to_string(),
+            };
             let first = self.entries.len() as u32;
             for decl in SEND {
-                let post = decl.path == "tap" && matches!(to.kind, StripKind::Fx | StripKind::Group);
-                let default = if post { Value::Int(2) } else { decl.default() };
+                let post = matches!(to.kind, StripKind::Fx | StripKind::Group) || kind.sends_everywhere();
+                let default = match decl.path {
+                    "tap" if post => Value::Int(2),
+                    "level" if kind.sends_everywhere() => Value::Float(0.0),
+                    "on" if kind.sends_everywhere() => Value::Bool(false),
+                    _ => decl.default(),
+                };
                 self.push(owner, Slot::Send(s), format!("send/{number}/{}", decl.path), decl, default);
             }
             sends.push(first..self.entries.len() as u32);

@@ -138,3 +138,79 @@ fn a_mute_group_silences_its_members_exactly() {
     let (main, monitor) = heard(|c| group(c, Owner::MuteGroup(0), "mute", 1.0));
     assert!(main == f64::NEG_INFINITY && monitor == f64::NEG_INFINITY, "{main} {monitor}");
 }
+
+#[test]
+fn trim_moves_and_the_monitors_stay() {
+    let channel = with_chain(strip(StripKind::Channel, 1, "c", false), &[]);
+    let wedge = with_chain(strip(StripKind::Aux, 1, "wedge", false), &[]);
+    let fx = with_chain(strip(StripKind::Fx, 2, "fx", false), &[]);
+    let main = with_chain(strip(StripKind::Main, 1, "main", false), &[]);
+    let mut spec = wire(vec![channel, wedge, fx, main]);
+    spec.strips[2].to = None;
+    spec.strips[2].output = Some(Vec::new());
+    let frames = 48_000;
+    let mut c = Console::new(spec, RATE, vec![vec![0.25; frames]]);
+    for (path, value) in [("send/1/level", 0.0), ("send/2/level", 0.0), ("compensate", 1.0)] {
+        c.set("c", path, value);
+    }
+    c.flush(None);
+    c.run(9600, 64);
+    c.set("c", "trim", 6.0);
+    c.set("c", "trim", -3.0);
+    c.flush(None);
+    c.run(9600, 64);
+    let level = |c: &Console, port: usize| c.io.outputs[port][c.io.at - 1];
+    let down = 10f64.powf(-3.0 / 20.0);
+    assert!(is(20.0 * level(&c, 0).log10(), 0.25), "the wedge stays: {}", level(&c, 0));
+    assert!(is(20.0 * level(&c, 1).log10(), 0.25 * down), "a reverb follows: {}", level(&c, 1));
+    assert!(is(20.0 * level(&c, 2).log10(), 0.25 * down), "main follows: {}", level(&c, 2));
+    assert_eq!(c.desk.get(c.id("c", "compensation")).as_f64(), 3.0);
+    // A fade of the trim takes the same time on both ways.
+    let trim = c.id("c", "trim");
+    let now = c.engine.frame();
+    c.desk.fade(trim, &Value::Float(9.0), 0.2, headroom_dsp::desk::fade::Shape::Linear, now, &mut Vec::new());
+    c.flush(None);
+    let from = c.io.at;
+    c.run(19_200, 64);
+    let wedge = &c.io.outputs[0][from..c.io.at];
+    let off = wedge.iter().map(|x| (20.0 * (x / 0.25).log10()).abs()).fold(0.0, f64::max);
+    assert!(off < 0.2, "the wedge while the trim fades by 12 dB: {off} dB");
+}
+
+#[test]
+fn an_oscillator_wakes_a_silent_console_and_talkback_speaks_where_it_is_sent() {
+    let wedge = with_chain(strip(StripKind::Aux, 1, "wedge", false), &[]);
+    let other = with_chain(strip(StripKind::Aux, 2, "other", false), &[]);
+    let main = with_chain(strip(StripKind::Main, 1, "main", false), &[]);
+    let talkback = with_chain(strip(StripKind::Talkback, 1, "talkback", false), &[]);
+    let oscillator = strip(StripKind::Oscillator, 1, "oscillator", false);
+    let mut spec = wire(vec![wedge, other, main, talkback, oscillator]);
+    for s in [3, 4] {
+        spec.strips[s].output = None;
+        spec.strips[s].sends = vec![0, 1, 2];
+    }
+    let frames = 96_000;
+    let mut c = Console::new(spec, RATE, vec![vec![0.5; 24_000]]);
+    c.io.outputs.iter_mut().for_each(|o| o.resize(frames, 0.0));
+    c.set("talkback", "send/1/on", 1.0);
+    c.flush(None);
+    c.run(4800, 64);
+    assert!(c.io.outputs.iter().all(|o| o.iter().all(|x| *x == 0.0)), "nobody speaks");
+    c.set("talkback", "on", 1.0);
+    c.flush(None);
+    c.run(4800, 64);
+    assert_eq!([0, 1, 2].map(|p| c.io.outputs[p][c.io.at - 1]), [0.5, 0.0, 0.0]);
+    c.set("talkback", "on", 0.0);
+    c.flush(None);
+    c.run(38_400, 64);
+    assert!(c.io.outputs[0][c.io.at - 4800..c.io.at].iter().all(|x| *x == 0.0));
+    // Everything has slept for long; nothing comes in that would wake it.
+    c.set("oscillator", "send/main/on", 1.0);
+    c.set("oscillator", "on", 1.0);
+    c.set("oscillator", "level", -20.0);
+    c.flush(None);
+    c.run(24_000, 64);
+    let sounding = &c.io.outputs[2][c.io.at - 4800..c.io.at];
+    assert!((rms_db(sounding) + 23.01).abs() < 0.1, "{}", rms_db(sounding));
+    assert_eq!(c.io.outputs[0][c.io.at - 1], 0.0, "a bus that it is not sent to");
+}

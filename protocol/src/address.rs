@@ -154,7 +154,7 @@ fn split(path: &str) -> Option<(&str, &str)> {
     let slash = |from: usize| path.as_bytes()[from..].iter().position(|b| *b == b'/').map(|at| from + at);
     let mut end = slash(0)?;
     let first = &path[..end];
-    if first != StripKind::Main.address() && first != StripKind::Monitor.address() {
+    if StripKind::SINGLE.iter().all(|kind| kind.address() != first) {
         end = slash(end + 1)?;
     }
     Some((&path[..end], &path[end + 1..]))

@@ -13,6 +13,7 @@ use crate::osc::encode::Arg;
 use headroom_dsp::graph::{GraphSpec, GroupSpec, StripKind, StripSpec, chain_of, processor_names};
 use headroom_dsp::param::{Access, Decl, Kind, Taper, Value};
 use headroom_dsp::proc::Count;
+use headroom_dsp::proc::ProcKind;
 use headroom_dsp::tree::{Entry, Owner, Slot, Tree};
 use serde::Serialize;
 use serde_json::json;
@@ -69,8 +70,17 @@ struct Below {
     default: Value,
 }
 
-const KINDS: [StripKind; 7] =
-    [StripKind::Channel, StripKind::Group, StripKind::Aux, StripKind::Fx, StripKind::Matrix, StripKind::Main, StripKind::Monitor];
+const KINDS: [StripKind; 9] = [
+    StripKind::Channel,
+    StripKind::Group,
+    StripKind::Aux,
+    StripKind::Fx,
+    StripKind::Matrix,
+    StripKind::Main,
+    StripKind::Monitor,
+    StripKind::Talkback,
+    StripKind::Oscillator,
+];
 
 fn kind_name(kind: StripKind) -> &'static str {
     match kind {
@@ -79,15 +89,15 @@ fn kind_name(kind: StripKind) -> &'static str {
         StripKind::Aux => "aux",
         StripKind::Fx => "fx",
         StripKind::Matrix => "matrix",
-        StripKind::Main => "main",
-        StripKind::Monitor => "monitor",
+        _ => kind.address(),
     }
 }
 
 /// A console that has everything once.
 fn everything() -> GraphSpec {
-    let names: Vec<_> = processor_names().collect();
     let strip = |kind: StripKind| {
+        let fits = |name: &&str| ProcKind::named(name).is_some_and(|p| p.decl().only.is_none_or(|only| only == kind));
+        let names: Vec<_> = processor_names().filter(fits).collect();
         let number = match kind {
             StripKind::Aux => 2,
             StripKind::Fx => 3,
@@ -96,6 +106,7 @@ fn everything() -> GraphSpec {
         let takes = |to: StripKind| match kind {
             StripKind::Channel => to.is_bus(),
             StripKind::Matrix | StripKind::Monitor => false,
+            _ if kind.sends_everywhere() => to.is_sum() && to != StripKind::Monitor,
             _ => to == StripKind::Matrix,
         };
         StripSpec {

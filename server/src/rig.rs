@@ -76,9 +76,6 @@ pub fn load(path: impl AsRef<Path>) -> Result<Rig, RigErrors> {
     }
 }
 
-/// Tables that are accepted and not built yet.
-const UNBUILT_TABLES: &[&str] = &["talkback", "oscillator"];
-
 /// Reads a rig from its text; `file` is its name in messages.
 ///
 /// # Errors
@@ -101,11 +98,6 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     let mutes = groups(&mut root, "mutegroup", &mut report);
     spec.dcas = dcas.iter().map(|g| g.spec.clone()).collect();
     spec.mute_groups = mutes.iter().map(|g| g.spec.clone()).collect();
-    for key in UNBUILT_TABLES {
-        if let Some((key, _)) = root.raw(key) {
-            report.warning(&key.span, format!("[{}] is not built yet", key.text), "no effect");
-        }
-    }
     unknown_tables(root, &mut report);
 
     route::check_ids(&drafts, &mut report);
@@ -152,7 +144,7 @@ fn stem(file: &str) -> String {
     Path::new(file).file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
 }
 
-/// Every strip: channels, buses, matrices, main, monitor.
+/// Every strip: channels, buses, matrices, main, monitor, and where the rig has them talkback and oscillator.
 fn drafts<'n>(root: &mut Section<'n>, report: &mut Report) -> Vec<Draft<'n>> {
     static NOTHING: node::Table = node::Table { entries: Vec::new() };
     let mut numbers = [0; 3];
@@ -164,8 +156,11 @@ fn drafts<'n>(root: &mut Section<'n>, report: &mut Report) -> Vec<Draft<'n>> {
         out.push(Draft::read(table, node.span.clone(), None, &mut numbers, report));
     }
     out.sort_by_key(|d| d.kind == StripKind::Matrix);
-    for (key, kind) in [("main", StripKind::Main), ("monitor", StripKind::Monitor)] {
-        let found = root.table(key, report);
+    for kind in StripKind::SINGLE {
+        let found = root.table(kind.address(), report);
+        if found.is_none() && kind.sends_everywhere() {
+            continue;
+        }
         let (span, table) = found.map_or((0..0, &NOTHING), |(k, t)| (k.span.clone(), t));
         let mut draft = Draft::read(table, span, Some(kind), &mut numbers, report);
         if found.is_none() && kind == StripKind::Main {

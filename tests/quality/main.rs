@@ -8,6 +8,7 @@ mod eq;
 mod every;
 mod limiter;
 mod loudness;
+mod monitor;
 mod moving;
 mod output;
 mod processors;
@@ -76,6 +77,10 @@ const SECTIONS: &[(&str, &[Part])] = &[
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
+    (
+        "Monitor, talkback, oscillator",
+        &[("monitor", monitor::checks), ("talkback", monitor::talkback), ("oscillator", monitor::oscillator)],
+    ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

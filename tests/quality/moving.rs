@@ -23,7 +23,7 @@ fn moving(name: &str, rig: &str, heard: &'static str, address: &'static str, jum
 }
 
 /// A 1 kHz tone of four seconds whose crest is in the middle; its ends are faded, so that no room rings of them.
-fn crest(level: f64) -> Vec<f64> {
+pub fn crest(level: f64) -> Vec<f64> {
     let at = |i: i32| {
         let edge = (f64::from(i.min(191_999 - i)) / 9600.0).min(1.0);
         amplitude(level) * (0.5 - 0.5 * (PI * edge).cos()) * (TAU * 1000.0 * (f64::from(i) / RATE - 2.0)).cos()

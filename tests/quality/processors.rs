@@ -66,8 +66,9 @@ pub const ALL: &[Processor] = &[
         .last(),
 ];
 
-/// Processors of which nothing is asked here: `render` leaves `dither` to the files.
-pub const LEFT_OUT: &[&str] = &["dither"];
+/// Processors of which nothing is asked here: `render` leaves `dither` to the files, and the others stand on one
+/// strip only (`monitor.rs`).
+pub const LEFT_OUT: &[&str] = &["dither", "check", "oscillator"];
 
 impl Processor {
     /// TOML of a strip's settings: it is on, or off.

@@ -81,6 +81,9 @@ impl Desk {
         if decl.access != Access::Write || decl.structural || !matches!(decl.kind, Kind::Float { .. }) {
             return false;
         }
+        if let Some((id, target)) = self.compensation(id, target) {
+            self.fade(id, &target, seconds, shape, now, told);
+        }
         let frames = (seconds.max(0.0) * self.rate).round() as u64;
         for id in [Some(id), self.linked(id)].into_iter().flatten() {
             let from = decl.to_norm(&self.present(id, now));
@@ -89,7 +92,7 @@ impl Desk {
             if self.values[id.0 as usize] != target {
                 told.push(id);
             }
-            self.set(id, &target, &mut Vec::new());
+            self.place(id, &target, &mut Vec::new());
             self.mark(id);
             let number = self.next_fade;
             self.next_fade = self.next_fade.wrapping_add(1);

@@ -3,13 +3,12 @@
 use super::{Desk, send};
 use crate::graph::{EdgeTap, GraphSpec, StripKind, Tap};
 use crate::network::Set;
+use crate::param::Value;
 use crate::param::taper::{OFF_DB, gain};
 use crate::tree::{Owner, ParamId, Tree};
 
 /// The most that fader and DCAs add up to.
 const SUM_LIMIT_DB: f64 = 20.0;
-/// What dim takes away.
-const DIM_DB: f64 = -20.0;
 
 /// The parameters of a strip that make its gains.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +19,8 @@ pub(super) struct Ids {
     pub solo_safe: Option<ParamId>,
     pub pan: Option<ParamId>,
     pub trim: Option<ParamId>,
+    pub compensate: Option<ParamId>,
+    pub compensation: Option<ParamId>,
     pub polarity: Option<ParamId>,
     pub delay: Option<ParamId>,
     pub dca: Vec<Option<ParamId>>,
@@ -36,6 +37,8 @@ impl Ids {
             solo_safe: find("solo-safe"),
             pan: find("pan"),
             trim: find("trim"),
+            compensate: find("compensate"),
+            compensation: find("compensation"),
             polarity: find("polarity"),
             delay: find("delay"),
             dca: (0..spec.dcas.len()).map(|d| find(&format!("dca/{}", d + 1))).collect(),
@@ -46,7 +49,7 @@ impl Ids {
 
 /// How a strip's sides lie between left and right.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sides {
+pub(super) enum Sides {
     Mono,
     Stereo,
     /// Two linked channels: this one is hard left, with the pan as balance.
@@ -78,7 +81,7 @@ pub fn balance_gains(pan: f64) -> (f64, f64) {
 
 impl Sides {
     /// Gain from side `i` of the source to side `j` of the destination.
-    fn gain(self, i: usize, j: usize, stereo: bool, pan: f64) -> f64 {
+    pub(super) fn gain(self, i: usize, j: usize, stereo: bool, pan: f64) -> f64 {
         let pick = |(l, r): (f64, f64), side: usize| if side == 0 { l } else { r };
         let own = match self {
             Sides::Mono if stereo => return pick(pan_gains(pan), j),
@@ -97,15 +100,15 @@ impl Sides {
 }
 
 impl Desk {
-    fn num(&self, id: Option<ParamId>) -> f64 {
+    pub(super) fn num(&self, id: Option<ParamId>) -> f64 {
         id.map_or(0.0, |id| self.values[id.0 as usize].as_f64())
     }
 
-    fn on(&self, id: Option<ParamId>) -> bool {
+    pub(super) fn on(&self, id: Option<ParamId>) -> bool {
         self.num(id) >= 0.5
     }
 
-    fn sides(&self, s: usize) -> Sides {
+    pub(super) fn sides(&self, s: usize) -> Sides {
         let strip = &self.spec.strips[s];
         if strip.stereo {
             Sides::Stereo
@@ -127,7 +130,7 @@ impl Desk {
         }
     }
 
-    fn groups(&self, s: usize) -> impl Iterator<Item = Owner> + '_ {
+    pub(super) fn groups(&self, s: usize) -> impl Iterator<Item = Owner> + '_ {
         let dcas = (0..self.spec.dcas.len()).map(Owner::Dca);
         let mutes = (0..self.spec.mute_groups.len()).map(Owner::MuteGroup);
         dcas.chain(mutes).filter(move |g| self.is_member(s, *g))
@@ -135,7 +138,7 @@ impl Desk {
 
     /// Whether a strip is silenced by its mute, a DCA's or a mute group's.
     pub fn muted(&self, s: usize) -> bool {
-        self.on(self.ids[s].mute) || self.groups(s).any(|g| self.on(self.tree.find(g, "mute")))
+        self.on(self.ids[s].mute) || self.groups(s).any(|g| self.on(self.tree.find(g, "mute"))) || self.holds_its_tongue(s)
     }
 
     /// Fader and DCAs as one gain.
@@ -151,49 +154,25 @@ impl Desk {
     }
 
     /// Gain after the fader: level, DCAs and silence.
-    fn post(&self, s: usize) -> f64 {
+    pub(super) fn post(&self, s: usize) -> f64 {
         if self.muted(s) { 0.0 } else { self.level(s) }
     }
 
-    fn pre(&self, s: usize) -> f64 {
-        if self.muted(s) && !self.spec.mute_post_only { 0.0 } else { 1.0 }
-    }
-
-    fn soloed(&self, s: usize) -> bool {
-        let solo = |g: Owner| matches!(g, Owner::Dca(_)) && self.on(self.tree.find(g, "solo"));
-        self.on(self.ids[s].solo) || self.groups(s).any(solo)
-    }
-
-    /// Whether anything is soloed.
-    pub fn any_solo(&self) -> bool {
-        (0..self.spec.strips.len()).any(|s| self.soloed(s))
-    }
-
-    fn solo_mode(&self) -> usize {
-        let mode = self.spec.monitor().and_then(|m| self.tree.find(Owner::Strip(m), "solo/mode"));
-        self.num(mode) as usize
-    }
-
-    /// Whether solo in place keeps a strip from its destination: it is neither soloed nor safe, and
-    /// neither feeds a soloed strip nor is fed by one.
-    fn excluded(&self, s: usize) -> bool {
-        if self.solo_mode() != 2 || !self.any_solo() || self.soloed(s) || self.on(self.ids[s].solo_safe) {
-            return false;
+    /// What keeps the monitors where they are when a parameter takes a value: the strip's `compensation` goes
+    /// the other way when its trim moves, where the strip is told to.
+    pub(super) fn compensation(&self, id: ParamId, to: &Value) -> Option<(ParamId, Value)> {
+        let Owner::Strip(s) = self.tree.entry(id).owner else { return None };
+        let ids = &self.ids[s];
+        if ids.trim != Some(id) || !self.on(ids.compensate) {
+            return None;
         }
-        let leads = |from: usize, to: usize| {
-            let mut at = from;
-            // Destinations never loop; the bound is for the reader.
-            for _ in 0..self.spec.strips.len() {
-                match self.spec.strips[at].to {
-                    Some(next) if next == to => return true,
-                    Some(next) => at = next,
-                    None => return false,
-                }
-            }
-            false
-        };
-        let related = |o: usize| self.soloed(o) && self.spec.strips[o].kind != StripKind::Main && (leads(o, s) || leads(s, o));
-        !(0..self.spec.strips.len()).any(related)
+        let moved = self.tree.entry(id).decl.clamp(to).as_f64() - self.get(id).as_f64();
+        Some((ids.compensation?, Value::Float(self.num(ids.compensation) - moved)))
+    }
+
+    fn pre(&self, s: usize) -> f64 {
+        let silent = if self.spec.mute_post_only { self.holds_its_tongue(s) } else { self.muted(s) };
+        if silent { 0.0 } else { 1.0 }
     }
 
     /// Trim, fader and delay of a strip.
@@ -246,6 +225,7 @@ impl Desk {
             (EdgeTap::Out, _) => sides.gain(i, j, stereo, pan),
             _ => sides.gain(i, j, stereo, pan) * self.post(from),
         };
+        let from_talkback = Some(from) == self.spec.talkback();
         let mut sum = 0.0;
         if strip.to == Some(to) && tap == after && !self.excluded(from) {
             sum += panned(sides);
@@ -256,7 +236,10 @@ impl Desk {
             if !self.on(id(send::ON)) {
                 continue;
             }
-            let level = gain(self.num(id(send::LEVEL)));
+            let mut level = gain(self.num(id(send::LEVEL)));
+            if matches!(self.spec.strips[to].kind, StripKind::Aux | StripKind::Matrix) {
+                level *= gain_db(self.num(self.ids[from].compensation));
+            }
             let place = sides.gain(i, j, stereo, self.num(id(send::PAN)));
             let point = match self.num(id(send::TAP)) as usize {
                 n if n == Tap::Input as usize => (EdgeTap::Input, 1.0),
@@ -270,40 +253,12 @@ impl Desk {
         if Some(to) == self.spec.monitor() {
             sum += self.monitor_gain(from, to, tap, after, i, j, stereo);
         }
-        sum
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn monitor_gain(&self, from: usize, to: usize, tap: EdgeTap, after: EdgeTap, i: usize, j: usize, stereo: bool) -> f64 {
-        let find = |path: &str| self.tree.find(Owner::Strip(to), path);
-        let mode = self.solo_mode();
-        let listening = mode != 2 && self.any_solo();
-        let source = find("source").and_then(|id| self.spec.named(self.values[id.0 as usize].as_text()));
-        let sides = self.sides(from);
-        let pan = self.num(self.ids[from].pan);
-        let side = |j: usize| {
-            let mut sum = 0.0;
-            if !listening && source == Some(from) && tap == after {
-                sum += match (tap, sides) {
-                    (EdgeTap::Out, Sides::Stereo) => sides.gain(i, j, stereo, 0.0),
-                    (EdgeTap::Out, _) => sides.gain(i, j, stereo, pan),
-                    _ => sides.gain(i, j, stereo, pan) * self.post(from),
-                };
-            }
-            if listening && self.soloed(from) && tap == EdgeTap::Chain {
-                // PFL does not care for pan, fader or mute.
-                sum += if mode == 0 { sides.gain(i, j, stereo, 0.0) } else { sides.gain(i, j, stereo, pan) * self.post(from) };
-            }
-            sum
-        };
-        let mono = stereo && self.on(find("mono"));
-        let dim = if self.on(find("dim")) { gain_db(DIM_DB) } else { 1.0 };
-        dim * if mono { 0.5 * (side(0) + side(1)) } else { side(j) }
+        if from_talkback { sum } else { sum * self.ducked(to) }
     }
 }
 
 /// Gain of a plain dB value (no floor).
-fn gain_db(db: f64) -> f64 {
+pub(super) fn gain_db(db: f64) -> f64 {
     if db == 0.0 { 1.0 } else { 10f64.powf(db / 20.0) }
 }
 

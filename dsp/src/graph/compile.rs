@@ -258,6 +258,7 @@ impl Maker<'_> {
             let made = StageBuild {
                 proc: build::<L>(*kind, &Build { rate: self.rate, curve: &self.curve, lanes: &lanes, seeds: &seeds }),
                 own_bypass: decl.own_bypass,
+                source: decl.source,
                 meter: decl.meter.then(|| {
                     meter += 1;
                     meter - 1

@@ -197,7 +197,7 @@ impl Ports {
                 let own = if strip.stereo { to.get(side..).unwrap_or_default().get(..1).unwrap_or_default() } else { to };
                 own.iter().filter(|t| !t.is_empty()).cloned().collect()
             };
-            let has_input = strip.kind == super::StripKind::Channel;
+            let has_input = strip.kind.has_input();
             p.input.push(has_input.then_some(p.inputs.len()));
             if has_input {
                 p.inputs.extend(strip.ports("in").into_iter().enumerate().map(|(i, n)| (n, connect(&strip.input, i))));

@@ -57,7 +57,7 @@ pub fn seats(
     let mut shapes: Vec<(Shape, Vec<usize>)> = Vec::new();
     for (s, strip) in spec.strips.iter().enumerate() {
         let shape = Shape {
-            wide: strip.kind != super::StripKind::Channel,
+            wide: strip.kind.is_sum(),
             depth: depth[s],
             chain: strip.chain.iter().map(|p| p.kind).collect(),
             latency: latency[s].clone(),

@@ -71,8 +71,7 @@ fn dot(desk: &Desk) -> String {
     let mut out = String::from("digraph rig {\n  rankdir=LR; node [shape=box, fontname=\"sans-serif\"];\n");
     let strips = &desk.spec().strips;
     for strip in strips {
-        let chain: Vec<&str> = strip.chain.iter().map(|p| p.name.as_str()).collect();
-        let name = format!("{}\n/{}\n{}", strip.name, strip.address(), chain.join(" "));
+        let name = format!("{}\n/{}\n{}", strip.name, strip.address(), strip.chain_names().join(" "));
         out.push_str(&format!("  {:?} [label={name:?}];\n", strip.id));
     }
     for (s, strip) in strips.iter().enumerate() {
@@ -99,7 +98,6 @@ fn table(desk: Desk, audio: &crate::rig::settings::AudioConfig, name: &str) {
     println!();
     println!("{:<12} {:<18} {:<7} {:>8}  chain", "address", "id", "", "latency");
     for (s, strip) in desk.spec().strips.iter().enumerate() {
-        let chain: Vec<&str> = strip.chain.iter().map(|p| p.name.as_str()).collect();
         let side = if strip.stereo { "stereo" } else { "mono" };
         println!(
             "{:<12} {:<18} {:<7} {:>8}  {}",
@@ -107,7 +105,7 @@ fn table(desk: Desk, audio: &crate::rig::settings::AudioConfig, name: &str) {
             strip.id,
             side,
             desk.plan().latencies.own(s),
-            chain.join(" ")
+            strip.chain_names().join(" ")
         );
     }
     println!();

@@ -101,7 +101,7 @@ fn find(spec: &GraphSpec, name: &str) -> Option<usize> {
 }
 
 fn unknown(spec: &GraphSpec, argument: &str, inputs: bool) -> Fail {
-    let all = spec.strips.iter().filter(|s| !inputs || s.kind == StripKind::Channel);
+    let all = spec.strips.iter().filter(|s| !inputs || s.kind.has_input());
     let names: Vec<&str> = all.map(|s| s.id.as_str()).collect();
     let word = argument.split('=').next().unwrap_or_default();
     if names.contains(&argument) {
@@ -221,7 +221,7 @@ fn same_file(out: &str, inputs: &[String]) -> Result<(), Fail> {
 
 fn open_input(argument: &str, desk: &Desk, rate: u32) -> Result<Input, Fail> {
     let spec = desk.spec();
-    let channel = |name: &str| find(spec, name).filter(|&s| spec.strips[s].kind == StripKind::Channel);
+    let channel = |name: &str| find(spec, name).filter(|&s| spec.strips[s].kind.has_input());
     let (name, file) = split(argument, |n| channel(n).is_some()).ok_or_else(|| unknown(spec, argument, true))?;
     let strip = channel(name).ok_or_else(|| unknown(spec, argument, true))?;
     let reader = Reader::open(file)?;

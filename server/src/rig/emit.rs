@@ -138,7 +138,7 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
     match kind {
         // Implied where the rig does not name it.
         StripKind::Monitor if strip.output.is_none() && stated().next().is_none() => return,
-        StripKind::Main | StripKind::Monitor => out.header(&format!("[{}]", kind.address())),
+        _ if kind.single() => out.header(&format!("[{}]", kind.address())),
         StripKind::Channel => out.header("[[channel]]"),
         _ => out.header("[[bus]]"),
     }
@@ -179,7 +179,7 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
                 format!("{} = {}", entry.decl.path, value(entry.decl, &s.value))
             })
             .collect();
-        let implied = kind == StripKind::Channel && rig.spec.strips[bus].kind.is_bus();
+        let implied = (kind == StripKind::Channel && rig.spec.strips[bus].kind.is_bus()) || kind.sends_everywhere();
         if !parts.is_empty() {
             out.key(&format!("send.{}", rig.spec.strips[bus].id), &format!("{{ {} }}", parts.join(", ")));
         } else if !implied {
@@ -189,12 +189,12 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
 }
 
 fn ports(out: &mut Out, strip: &StripSpec) {
-    let channel = strip.kind == StripKind::Channel;
+    let channel = strip.kind.has_input();
     let own = matches!(strip.kind, StripKind::Aux | StripKind::Matrix | StripKind::Main | StripKind::Monitor);
     let unnamed = |p: &[String]| p.iter().all(String::is_empty);
     // One pattern for both sides is written once.
     let short = |p: &[String]| if p.len() == 2 && p[0] == p[1] && !p[0].is_empty() { p[..1].to_vec() } else { p.to_vec() };
-    let mut count = if channel { 1 } else { 2 };
+    let mut count = if strip.kind.is_sum() { 2 } else { 1 };
     if channel && !unnamed(&strip.input) {
         let input = short(&strip.input);
         count = input.len();

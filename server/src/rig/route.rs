@@ -41,7 +41,8 @@ pub fn unique<'a>(ids: impl Iterator<Item = (&'a str, &'a Range<usize>)>, report
 pub fn check_ids(drafts: &[Draft<'_>], report: &mut Report) {
     for draft in drafts.iter().filter(|d| !d.kind.single()) {
         let matrix_number = draft.id.strip_prefix('m').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        let taken = matches!(draft.id.as_str(), "main" | "monitor" | "none")
+        let taken = draft.id == "none"
+            || StripKind::SINGLE.iter().any(|kind| kind.address() == draft.id)
             || (matrix_number && (draft.kind.is_bus() || draft.kind == StripKind::Matrix));
         if taken {
             report.error(&draft.id_span, format!("the id `{}` already means something else", draft.id), "taken").help(format!(
@@ -72,6 +73,8 @@ pub fn connect(drafts: &[Draft<'_>], spec: &mut GraphSpec, report: &mut Report) 
     spec.strips = drafts.iter().map(strip).collect();
     let main = spec.main();
     let buses: Vec<usize> = (0..drafts.len()).filter(|i| drafts[*i].kind.is_bus()).collect();
+    let everywhere: Vec<usize> =
+        (0..drafts.len()).filter(|i| drafts[*i].kind.is_sum() && drafts[*i].kind != StripKind::Monitor).collect();
     let mut edges = Vec::new();
     for (i, draft) in drafts.iter().enumerate() {
         let to = match &draft.to {
@@ -85,13 +88,18 @@ pub fn connect(drafts: &[Draft<'_>], spec: &mut GraphSpec, report: &mut Report) 
             let span = draft.to.as_ref().map_or_else(|| draft.head.clone(), |(_, s)| s.clone());
             edges.push(Edge { from: i, to, key: false, span });
         }
-        let mut sends = if draft.kind == StripKind::Channel { buses.clone() } else { Vec::new() };
+        let mut sends = match draft.kind {
+            StripKind::Channel => buses.clone(),
+            kind if kind.sends_everywhere() => everywhere.clone(),
+            _ => Vec::new(),
+        };
         if let (StripKind::Monitor, Some((key, _))) = (draft.kind, draft.sends.first()) {
             report.error(&key.span, "the monitor sends to nobody".into(), "not a destination");
             continue;
         }
         for (key, _) in &draft.sends {
-            let Some(bus) = send_target(&key.text, spec) else {
+            let to_main = main.filter(|_| draft.kind.sends_everywhere() && key.text == "main");
+            let Some(bus) = to_main.or_else(|| send_target(&key.text, spec)) else {
                 report
                     .error(&key.span, format!("{} sends to `{}`, which is no bus", draft.what, key.text), "no such bus")
                     .suggest(&slug(&key.text), buses_and_matrices(spec));
@@ -147,7 +155,7 @@ fn destination(draft: &Draft<'_>, text: &str, span: &Range<usize>, spec: &GraphS
         return None;
     }
     let found = spec.named(text);
-    let ok = |i: usize| !matches!(spec.strips[i].kind, StripKind::Channel | StripKind::Monitor);
+    let ok = |i: usize| spec.strips[i].kind.is_sum() && spec.strips[i].kind != StripKind::Monitor;
     match found {
         Some(i) if draft.kind != StripKind::Monitor && ok(i) => Some(i),
         Some(_) => {

@@ -149,8 +149,13 @@ pub fn identity(
 
 /// The name of what the rig does not name: `Ch 5`.
 pub fn nameless(address: &str, number: usize) -> String {
-    let (first, rest) = address.split_at(1);
-    format!("{}{rest} {number}", first.to_uppercase())
+    format!("{} {number}", shown(address))
+}
+
+/// A word as a name: `Monitor`.
+fn shown(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    format!("{}{rest}", first.to_uppercase())
 }
 
 impl<'n> Draft<'n> {
@@ -168,17 +173,16 @@ impl<'n> Draft<'n> {
         let number = match kind {
             StripKind::Channel => &mut numbers[0],
             StripKind::Matrix => &mut numbers[2],
-            StripKind::Main | StripKind::Monitor => &mut 0,
+            _ if kind.single() => &mut 0,
             _ => &mut numbers[1],
         };
         *number += 1;
         let number = *number;
         let (name, id, id_span) = match kind {
-            StripKind::Main | StripKind::Monitor => {
+            _ if kind.single() => {
                 let id = kind.address().to_string();
-                let shown = if kind == StripKind::Main { "Main" } else { "Monitor" };
                 let given = section.text("name", report).map(str::trim).filter(|n| !n.is_empty());
-                let name = given.unwrap_or(shown).to_string();
+                let name = given.map_or_else(|| shown(&id), str::to_string);
                 section.what = format!("[{id}]");
                 (name, id, head.clone())
             }
@@ -188,7 +192,7 @@ impl<'n> Draft<'n> {
             }
         };
         let what = match kind {
-            StripKind::Main | StripKind::Monitor => id.clone(),
+            _ if kind.single() => id.clone(),
             StripKind::Channel => format!("channel {name:?}"),
             _ => format!("bus {name:?}"),
         };
@@ -221,10 +225,11 @@ impl<'n> Draft<'n> {
     }
 
     fn ports(&mut self, report: &mut Report) {
-        let channel = self.kind == StripKind::Channel;
+        let channel = self.kind.has_input();
         let input = if channel { self.patterns("input", "playback:", report) } else { None };
         let output = self.patterns("output", "capture:", report);
-        let count = if channel { input.as_ref().map_or(1, Vec::len) } else { output.as_ref().map_or(2, Vec::len) };
+        let mono = if self.kind == StripKind::Oscillator { 1 } else { 2 };
+        let count = if channel { input.as_ref().map_or(1, Vec::len) } else { output.as_ref().map_or(mono, Vec::len) };
         let wide = if self.kind == StripKind::Main { true } else { count == 2 };
         let asked = self.section.switch("stereo", report);
         self.stereo = asked.unwrap_or(wide);
@@ -287,7 +292,14 @@ impl<'n> Draft<'n> {
         self.chain_span = Some(node.span.clone());
         for node in list {
             match &node.item {
-                Item::Text(name) if is_processor(name) => self.listed.push((name, node.span.clone())),
+                Item::Text(name) if is_processor(name) => {
+                    let only = ProcKind::named(name).and_then(|p| p.decl().only);
+                    if let Some(kind) = only.filter(|kind| *kind != self.kind) {
+                        let message = format!("`{name}` stands in the chain of [{}] only", kind.address());
+                        report.error(&node.span, message, "not here");
+                    }
+                    self.listed.push((name, node.span.clone()));
+                }
                 Item::Text(name) => {
                     let known =
                         processor_names().chain(PROCESSORS.iter().copied().filter(|p| processor_names().all(|n| n != *p)));

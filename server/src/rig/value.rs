@@ -74,7 +74,8 @@ impl<'a> Reader<'a> {
             }
         }
         for &(key, node) in &draft.sends {
-            let Some(bus) = send_target(&key.text, self.spec) else { continue };
+            let to_main = self.spec.main().filter(|_| key.text == "main");
+            let Some(bus) = to_main.or_else(|| send_target(&key.text, self.spec)) else { continue };
             let Some(slot) = self.spec.strips[index].sends.iter().position(|b| *b == bus) else { continue };
             let first = self.tree.send(index, slot);
             let level = self.tree.entry(first).path.clone();

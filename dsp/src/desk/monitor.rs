@@ -1,0 +1,112 @@
+//! Solo, the monitor, and the talkback that speaks over both.
+
+use super::gains::{Sides, gain_db};
+use super::{Desk, send};
+use crate::graph::{EdgeTap, StripKind};
+use crate::param::taper::OFF_DB;
+use crate::tree::{Owner, ParamId};
+
+/// What dim takes away.
+const DIM_DB: f64 = -20.0;
+
+impl Desk {
+    pub(super) fn soloed(&self, s: usize) -> bool {
+        let solo = |g: Owner| matches!(g, Owner::Dca(_)) && self.on(self.tree.find(g, "solo"));
+        self.on(self.ids[s].solo) || self.groups(s).any(solo)
+    }
+
+    /// Whether anything is soloed.
+    pub fn any_solo(&self) -> bool {
+        (0..self.spec.strips.len()).any(|s| self.soloed(s))
+    }
+
+    fn solo_mode(&self) -> usize {
+        let mode = self.spec.monitor().and_then(|m| self.tree.find(Owner::Strip(m), "solo/mode"));
+        self.num(mode) as usize
+    }
+
+    /// Whether solo in place keeps a strip from its destination: it is neither soloed nor safe, and
+    /// neither feeds a soloed strip nor is fed by one.
+    pub(super) fn excluded(&self, s: usize) -> bool {
+        if self.solo_mode() != 2 || !self.any_solo() || self.soloed(s) || self.on(self.ids[s].solo_safe) {
+            return false;
+        }
+        let leads = |from: usize, to: usize| {
+            let mut at = from;
+            // Destinations never loop; the bound is for the reader.
+            for _ in 0..self.spec.strips.len() {
+                match self.spec.strips[at].to {
+                    Some(next) if next == to => return true,
+                    Some(next) => at = next,
+                    None => return false,
+                }
+            }
+            false
+        };
+        let related = |o: usize| self.soloed(o) && self.spec.strips[o].kind != StripKind::Main && (leads(o, s) || leads(s, o));
+        !(0..self.spec.strips.len()).any(related)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn monitor_gain(
+        &self,
+        from: usize,
+        to: usize,
+        tap: EdgeTap,
+        after: EdgeTap,
+        i: usize,
+        j: usize,
+        stereo: bool,
+    ) -> f64 {
+        let find = |path: &str| self.tree.find(Owner::Strip(to), path);
+        let mode = self.solo_mode();
+        let listening = mode != 2 && self.any_solo();
+        let source = find("source").and_then(|id| self.spec.named(self.values[id.0 as usize].as_text()));
+        let sides = self.sides(from);
+        let pan = self.num(self.ids[from].pan);
+        let side = |j: usize| {
+            let mut sum = 0.0;
+            if !listening && source == Some(from) && tap == after {
+                sum += match (tap, sides) {
+                    (EdgeTap::Out, Sides::Stereo) => sides.gain(i, j, stereo, 0.0),
+                    (EdgeTap::Out, _) => sides.gain(i, j, stereo, pan),
+                    _ => sides.gain(i, j, stereo, pan) * self.post(from),
+                };
+            }
+            if listening && self.soloed(from) && tap == EdgeTap::Chain {
+                // PFL does not care for pan, fader or mute.
+                sum += if mode == 0 { sides.gain(i, j, stereo, 0.0) } else { sides.gain(i, j, stereo, pan) * self.post(from) };
+            }
+            sum
+        };
+        let mono = stereo && self.on(find("mono"));
+        let dim = if self.on(find("dim")) || self.talks_over_monitor() { gain_db(DIM_DB) } else { 1.0 };
+        let j = if stereo && self.on(find("swap")) { 1 - j } else { j };
+        dim * if mono { 0.5 * (side(0) + side(1)) } else { side(j) }
+    }
+
+    /// Whether a strip is the talkback and nobody speaks.
+    pub(super) fn holds_its_tongue(&self, s: usize) -> bool {
+        self.spec.strips[s].kind == StripKind::Talkback && !self.on(self.tree.find(Owner::Strip(s), "on"))
+    }
+
+    /// The talkback while somebody speaks.
+    fn speaking(&self) -> Option<usize> {
+        self.spec.talkback().filter(|t| !self.muted(*t))
+    }
+
+    fn talks_over_monitor(&self) -> bool {
+        self.speaking().is_some_and(|t| self.on(self.tree.find(Owner::Strip(t), "dim")))
+    }
+
+    /// What is left of everything else in a bus that somebody speaks to.
+    pub(super) fn ducked(&self, to: usize) -> f64 {
+        let Some(talkback) = self.speaking() else { return 1.0 };
+        let spoken_to = self.spec.strips[talkback].sends.iter().enumerate().any(|(k, bus)| {
+            let first = self.tree.send(talkback, k);
+            let value = |n: u32| self.num(Some(ParamId(first.0 + n)));
+            *bus == to && value(send::ON) >= 0.5 && value(send::LEVEL) > OFF_DB
+        });
+        if spoken_to { gain_db(-self.num(self.tree.find(Owner::Strip(talkback), "duck"))) } else { 1.0 }
+    }
+}
