@@ -320,10 +320,13 @@ pub mod comp;
 pub mod cut;
 pub mod delay;
 pub mod dither;
+pub mod echo;
 pub mod eq;
 pub mod gate;
 pub mod limiter;
 pub mod reverb;
+#[cfg(test)]
+mod testing;
 
 processors! {
     cut::Hpf,
@@ -332,6 +335,7 @@ processors! {
     comp::Comp,
     comp::Glue,
     reverb::Reverb,
+    echo::Echo,
     eq::Eq,
     limiter::Limiter,
     dither::Dither,

@@ -14,7 +14,7 @@ use crate::block::{flat, flat_mut};
 use crate::kernel::delayline::{CHUNK, chunk};
 use crate::lanes::{Entry, Lanes};
 use crate::proc::{Build, Ctx, Process, Targets};
-use crate::ramp::{Coeffs, GRID, When};
+use crate::ramp::{Coeffs, GRID, Gain, When};
 
 /// Both sides of a chunk.
 pub type Sides = [[f32; CHUNK]; 2];
@@ -29,6 +29,19 @@ pub struct Chunk {
     /// Whether the strip has two sides. A mono strip has the same in both, and its answer is read from
     /// the first.
     pub stereo: bool,
+}
+
+/// A gain's values over a chunk.
+#[inline(always)]
+pub fn fill(gain: &mut Gain, chunk: Chunk) -> [f32; CHUNK] {
+    match gain.resting() {
+        Some(rest) => [rest as f32; CHUNK],
+        None => {
+            let mut to = [0.0; CHUNK];
+            gain.run(chunk.frame, chunk.n, |t, g| to[t] = g as f32);
+            to
+        }
+    }
 }
 
 /// One strip's effect. `run` and what it calls are `#[inline(always)]`; nothing allocates but construction.
@@ -76,6 +89,33 @@ struct Strip<E> {
     effect: Box<E>,
     /// Nothing has sounded since the last silence.
     quiet: bool,
+    /// Sides that were cleared and have not sounded since: one silent side does not end the other's sound.
+    cleared: u32,
+}
+
+/// Output below this is silence, as the bank has it: −180 dBFS.
+const SILENCE: f32 = 1e-9;
+
+impl<E: Effect> Strip<E> {
+    fn clear(&mut self, side: usize, sides: usize) {
+        self.cleared |= 1 << side;
+        self.quiet |= self.cleared == (1 << sides) - 1;
+    }
+
+    /// Takes note of what a side does, before and after the effect.
+    #[inline(always)]
+    fn hear(&mut self, side: usize, heard: bool, out: &[f32]) {
+        let (mut peak, mut broken) = (0.0f32, 0.0f32);
+        for x in out {
+            peak = if x.abs() > peak { x.abs() } else { peak };
+            broken += 0.0 * x;
+        }
+        if heard || peak >= SILENCE {
+            self.cleared &= !(1 << side);
+        }
+        // What is not finite would stay inside; the bank silences it.
+        self.quiet |= broken != 0.0;
+    }
 }
 
 /// One chunk of one strip: compiled once a path, not once a lane type.
@@ -107,7 +147,7 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             let right = lane % 2 == 1 && shared >> lane & 1 != 0;
             let used = build.lanes.get(lane).is_none_or(Option::is_some);
             let seed = build.seeds.get(lane).copied().unwrap_or(0);
-            (used && !right).then(|| Strip { effect: Box::new(make(seed)), quiet: true })
+            (used && !right).then(|| Strip { effect: Box::new(make(seed)), quiet: true, cleared: 0 })
         };
         PerStrip {
             strips: (0..L::N).map(&mut strip).collect(),
@@ -150,46 +190,42 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             if stereo && lane % 2 == 1 {
                 continue;
             }
-            let Some(Strip { effect, quiet }) = &mut self.strips[lane] else { continue };
-            let right = lane + usize::from(stereo);
+            let Some(strip) = &mut self.strips[lane] else { continue };
+            let sides = 1 + usize::from(stereo);
             let mut at = 0;
             while at < io.len() {
                 let here = frame + at as u64;
-                let mut n = chunk(here, io.len() - at).min((effect.at(here) - here) as usize);
+                let mut n = chunk(here, io.len() - at).min((strip.effect.at(here) - here) as usize);
                 let mut x: Sides = [[0.0; CHUNK]; 2];
                 let from = flat(&io[at..at + n]);
                 for i in 0..n {
                     x[0][i] = L::elem_f64(from[i * L::N + lane]) as f32;
-                    x[1][i] = L::elem_f64(from[i * L::N + right]) as f32;
+                    x[1][i] = L::elem_f64(from[i * L::N + lane + sides - 1]) as f32;
                 }
-                if *quiet {
-                    let sound = |x: &[f32; CHUNK]| x[..n].iter().position(|x| *x != 0.0);
-                    match x.iter().filter_map(sound).min() {
+                let first = x.each_ref().map(|x| x[..n].iter().position(|x| *x != 0.0));
+                if strip.quiet {
+                    match first.into_iter().flatten().min() {
                         Some(0) => {
-                            *quiet = false;
-                            effect.forget(here);
+                            strip.quiet = false;
+                            strip.effect.forget(here);
                         }
                         // Up to the first sound there is nothing to do.
                         first => n = first.unwrap_or(n),
                     }
                 }
-                if *quiet {
+                if strip.quiet {
                     x = [[0.0; CHUNK]; 2];
                 } else {
-                    L::enter(Run {
-                        effect: &mut **effect,
-                        chunk: Chunk { frame: here, n, stereo },
-                        work: &mut *self.work,
-                        io: &mut x,
-                    });
+                    let chunk = Chunk { frame: here, n, stereo };
+                    L::enter(Run { effect: &mut *strip.effect, chunk, work: &mut *self.work, io: &mut x });
+                    for side in 0..sides {
+                        strip.hear(side, first[side].is_some(), &x[side][..n]);
+                    }
                 }
                 let to = flat_mut(&mut io[at..at + n]);
-                for i in 0..n {
-                    to[i * L::N + lane] = L::elem(f64::from(x[0][i]));
-                }
-                if stereo {
+                for side in 0..sides {
                     for i in 0..n {
-                        to[i * L::N + right] = L::elem(f64::from(x[1][i]));
+                        to[i * L::N + lane + side] = L::elem(f64::from(x[side][i]));
                     }
                 }
                 at += n;
@@ -247,8 +283,9 @@ impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
 
     fn clear(&mut self, lane: usize) {
         let owner = self.owner(lane);
+        let sides = 1 + (self.shared >> lane & 1) as usize;
         if let Some(strip) = &mut self.strips[owner] {
-            strip.quiet = true;
+            strip.clear(lane - owner, sides);
         }
     }
 
@@ -256,7 +293,7 @@ impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
         self.now = from.now;
         self.mix.carry(lane, &from.mix, from_lane);
         if let (Some(to), Some(from)) = (&mut self.strips[lane], &from.strips[from.owner(from_lane)]) {
-            to.quiet = from.quiet;
+            (to.quiet, to.cleared) = (from.quiet, from.cleared);
             to.effect.carry(&from.effect, self.now);
         }
     }

@@ -19,7 +19,7 @@ use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
 use crate::kernel::delayline::CHUNK;
 use crate::kernel::fdn::Scratch;
 use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides};
-use crate::kernel::svf::{self, Section, SvfCoeffs};
+use crate::kernel::svf::{self, Section};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
 use crate::ramp::When;
@@ -51,11 +51,7 @@ impl Processor for Reverb {
     /// Type, seconds, predelay in frames, treble time ratio, the cuts' tan(πf/rate), negative out of the path, width, mix.
     fn coeffs(_part: usize, params: &Params, rate: f64) -> Targets {
         let p = params.parts[0];
-        let cut = |path: &str, out: f64| {
-            let hz = p.num(path);
-            let g = (std::f64::consts::PI * (hz / rate).min(0.45)).tan();
-            if hz == out { -g } else { g }
-        };
+        let cut = |path: &str, out: f64| svf::cut_at(p.num(path), out, rate);
         let mut to = Targets::default();
         to[0] = p.num("type");
         to[1] = p.num("time");
@@ -79,20 +75,6 @@ impl Processor for Reverb {
     }
 }
 
-/// The section for a cut at tan(πf/rate) = `g`, Butterworth. A negative one is out of the path, but
-/// stands ready to glide from where it is.
-fn cut(g: f64, low: bool) -> SvfCoeffs {
-    let k = std::f64::consts::SQRT_2;
-    let m = match (g > 0.0, low) {
-        (false, _) => [1.0, 0.0, 0.0],
-        (true, true) => [1.0, -k, -1.0],
-        (true, false) => [0.0, 0.0, 1.0],
-    };
-    let g = g.abs();
-    let a1 = 1.0 / (1.0 + g * (g + k));
-    [a1, g * a1, g * g * a1, m[0], m[1], m[2]]
-}
-
 /// A bank of reverbs: a tank for each strip, behind cuts in lanes.
 pub struct Bank<L> {
     rooms: PerStrip<L, Tank>,
@@ -101,8 +83,8 @@ pub struct Bank<L> {
 
 impl<L: Lanes> Process<L> for Bank<L> {
     fn set(&mut self, part: usize, lane: usize, to: &Targets, when: When) {
-        self.cuts[0].set(lane, &cut(to[4], true), when);
-        self.cuts[1].set(lane, &cut(to[5], false), when);
+        self.cuts[0].set(lane, &svf::cut(to[4], true), when);
+        self.cuts[1].set(lane, &svf::cut(to[5], false), when);
         self.rooms.set(part, lane, to, when);
     }
 

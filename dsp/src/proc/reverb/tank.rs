@@ -4,7 +4,7 @@ use super::diffuser::Diffuser;
 use super::space::{self, Geometry, SPACES};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
 use crate::kernel::fdn::{self, Fdn, Scratch};
-use crate::kernel::per_strip::Sides;
+use crate::kernel::per_strip::{Chunk, Sides, fill};
 use crate::ramp::{Curve, Gain, When};
 use std::sync::Arc;
 
@@ -197,9 +197,8 @@ impl Tank {
         self.diffuser.run(&self.spaces[self.kind], frame, n, &mut early, &mut work.input);
         self.fdn.run(frame, n, work, SPACES[self.kind].direct as f32, io);
 
-        let (mut level, mut width) = ([0.0f32; CHUNK], [0.0f32; CHUNK]);
-        fill(&mut self.level, frame, n, &mut level);
-        fill(&mut self.width, frame, n, &mut width);
+        let here = Chunk { frame, n, stereo: true };
+        let (level, width) = (fill(&mut self.level, here), fill(&mut self.width, here));
         let [left, right] = io;
         for t in 0..n {
             let loud = level[t] * gate[t];
@@ -226,14 +225,5 @@ impl Tank {
                 }
             }
         }
-    }
-}
-
-/// A gain's values over a chunk.
-#[inline(always)]
-fn fill(gain: &mut Gain, frame: u64, n: usize, to: &mut [f32; CHUNK]) {
-    match gain.resting() {
-        Some(rest) => *to = [rest as f32; CHUNK],
-        None => gain.run(frame, n, |t, g| to[t] = g as f32),
     }
 }
