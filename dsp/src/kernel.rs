@@ -7,5 +7,6 @@ pub mod fdn;
 pub mod hold;
 pub mod key;
 pub mod noise;
+pub mod per_strip;
 pub mod svf;
 pub mod truepeak;

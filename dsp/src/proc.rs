@@ -332,11 +332,14 @@ pub mod comp;
 pub mod cut;
 pub mod delay;
 pub mod dither;
+pub mod echo;
 pub mod eq;
 pub mod gate;
 pub mod limiter;
 pub mod oscillator;
 pub mod reverb;
+#[cfg(test)]
+mod testing;
 
 processors! {
     cut::Hpf,
@@ -345,6 +348,7 @@ processors! {
     comp::Comp,
     comp::Glue,
     reverb::Reverb,
+    echo::Echo,
     eq::Eq,
     check::Check,
     oscillator::Oscillator,

@@ -41,6 +41,26 @@ pub fn from_biquad(b: [f64; 3], a: [f64; 2]) -> SvfCoeffs {
     [a1, g * a1, g * g * a1, m0, m1, m2]
 }
 
+/// tan(πf/rate) of a cut that is out of the path at `out` Hz; negative there. For [`cut`].
+pub fn cut_at(hz: f64, out: f64, rate: f64) -> f64 {
+    let g = (std::f64::consts::PI * (hz / rate).min(0.45)).tan();
+    if hz == out { -g } else { g }
+}
+
+/// The section for a cut at tan(πf/rate) = `g`, 12 dB/oct, Butterworth. A negative one is out of the path, but
+/// stands ready to glide from where it is.
+pub fn cut(g: f64, low: bool) -> SvfCoeffs {
+    let k = std::f64::consts::SQRT_2;
+    let m = match (g > 0.0, low) {
+        (false, _) => [1.0, 0.0, 0.0],
+        (true, true) => [1.0, -k, -1.0],
+        (true, false) => [0.0, 0.0, 1.0],
+    };
+    let g = g.abs();
+    let a1 = 1.0 / (1.0 + g * (g + k));
+    [a1, g * a1, g * g * a1, m[0], m[1], m[2]]
+}
+
 /// The section as [`tick`] takes it: `[−c a b d p q]`.
 type Stepped = [f64; 6];
 
