@@ -8,4 +8,5 @@ pub mod hold;
 pub mod key;
 pub mod noise;
 pub mod svf;
+pub mod talkers;
 pub mod truepeak;

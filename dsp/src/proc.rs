@@ -4,6 +4,7 @@
 //! control side is [`Processor`] (declarations, and the one function that turns parameters into
 //! coefficients); its audio side is [`Process`], generic over the lanes.
 
+use crate::kernel::talkers::Talkers;
 use crate::lanes::{Entry, Lanes};
 use crate::param::{Decl, Value};
 use crate::ramp::{Curve, When};
@@ -120,6 +121,14 @@ impl Build<'_> {
     }
 }
 
+/// What a lane of a processor has beyond its own bank and parameters; given once, before it runs.
+pub struct Outside<'a> {
+    /// The levels of all strips that share gains, of this network.
+    pub talkers: &'a Arc<Talkers>,
+    /// This strip's slot there; both sides of a stereo or linked strip have the same.
+    pub slot: usize,
+}
+
 /// The control side of a processor.
 pub trait Processor: 'static {
     /// Its word in chains and addresses.
@@ -136,6 +145,8 @@ pub trait Processor: 'static {
     const METER: bool = false;
     /// It listens to `sidechain` and has a part `key`.
     const KEYED: bool = false;
+    /// Its strips know each other's levels: each has a slot on [`Outside::talkers`].
+    const SHARES: bool = false;
 
     /// Frames by which it delays the signal, on or off.
     fn latency(_params: &Params, _rate: f64) -> usize {
@@ -193,6 +204,9 @@ pub trait Process<L: Lanes>: Send + Sized + 'static {
     fn tail(&self, _lane: usize) -> u64 {
         0
     }
+
+    /// Takes what lies outside of the bank. Control side: the network is not running yet.
+    fn join(&mut self, _lane: usize, _outside: &Outside) {}
 }
 
 /// [`Process`] as the bank holds it.
@@ -209,6 +223,8 @@ pub trait Running<L: Lanes>: Send {
     fn rest(&self, lane: usize) -> bool;
     /// See [`Process::tail`].
     fn tail(&self, lane: usize) -> u64;
+    /// See [`Process::join`].
+    fn join(&mut self, lane: usize, outside: &Outside);
     /// For [`Running::carry`].
     fn as_any(&self) -> &dyn Any;
 }
@@ -241,6 +257,9 @@ impl<L: Lanes, P: Process<L>> Running<L> for P {
     fn tail(&self, lane: usize) -> u64 {
         Process::tail(self, lane)
     }
+    fn join(&mut self, lane: usize, outside: &Outside) {
+        Process::join(self, lane, outside);
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -262,6 +281,8 @@ pub struct ProcDecl {
     pub meter: bool,
     /// It listens to a side-chain.
     pub keyed: bool,
+    /// Its strips know each other's levels.
+    pub shares: bool,
     /// Frames by which it delays the signal.
     pub latency: fn(&Params, f64) -> usize,
     /// The coefficients of one part.
@@ -278,6 +299,7 @@ impl ProcDecl {
             own_bypass: P::OWN_BYPASS,
             meter: P::METER,
             keyed: P::KEYED,
+            shares: P::SHARES,
             latency: P::latency,
             coeffs: P::coeffs,
         }
@@ -316,6 +338,7 @@ macro_rules! processors {
     };
 }
 
+pub mod automix;
 pub mod comp;
 pub mod cut;
 pub mod delay;
@@ -331,6 +354,7 @@ processors! {
     gate::Gate,
     comp::Comp,
     comp::Glue,
+    automix::Automix,
     reverb::Reverb,
     eq::Eq,
     limiter::Limiter,

@@ -12,6 +12,7 @@ mod moving;
 mod output;
 mod processors;
 mod space;
+mod speech;
 mod table;
 mod take;
 
@@ -76,6 +77,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
+    ("Speech and stage", &[("automix", speech::automix)]),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 
