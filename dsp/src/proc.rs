@@ -147,6 +147,8 @@ pub trait Processor: 'static {
     const KEYED: bool = false;
     /// Its strips know each other's levels: each has a slot on [`Outside::talkers`].
     const SHARES: bool = false;
+    /// The coefficients of one part depend on the others: a change of one sends all.
+    const COUPLED: bool = false;
 
     /// Frames by which it delays the signal, on or off.
     fn latency(_params: &Params, _rate: f64) -> usize {
@@ -283,6 +285,8 @@ pub struct ProcDecl {
     pub keyed: bool,
     /// Its strips know each other's levels.
     pub shares: bool,
+    /// A change of one part sends all.
+    pub coupled: bool,
     /// Frames by which it delays the signal.
     pub latency: fn(&Params, f64) -> usize,
     /// The coefficients of one part.
@@ -300,6 +304,7 @@ impl ProcDecl {
             meter: P::METER,
             keyed: P::KEYED,
             shares: P::SHARES,
+            coupled: P::COUPLED,
             latency: P::latency,
             coeffs: P::coeffs,
         }
@@ -345,6 +350,7 @@ pub mod delay;
 pub mod dither;
 pub mod eq;
 pub mod gate;
+pub mod geq;
 pub mod limiter;
 pub mod reverb;
 
@@ -357,6 +363,7 @@ processors! {
     automix::Automix,
     reverb::Reverb,
     eq::Eq,
+    geq::Geq,
     limiter::Limiter,
     dither::Dither,
 }

@@ -57,6 +57,9 @@ pub const ALL: &[Processor] = &[
     chain("eq", &["1.gain = 0", "2 = { freq = 3000, q = 5 }"], "1 = { freq = 1000, gain = 12, q = 1 }")
         .moves(&[("1/gain", "-12"), ("1/freq", "900"), ("1/q", "4"), ("1/type", "lowshelf"), ("1/on", "0")])
         .sweep("1/freq", "200", "5000"),
+    chain("geq", &["1.gain = 0", "31.gain = 0"], "18.gain = 9, 19.gain = -6, 8.gain = 6")
+        .moves(&[("18/gain", "-12"), ("17/gain", "6")])
+        .sweep("18/gain", "-12", "12"),
     chain("comp", &["ratio = 1", "mix = 0", "threshold = 0, knee = 0"], "threshold = -20, ratio = 4")
         .moves(&[("threshold", "-30"), ("ratio", "2"), ("makeup", "12"), ("mix", "0.2"), ("detector", "rms")])
         .sweep("threshold", "-40", "-10"),

@@ -1,9 +1,9 @@
-//! Automatic mixing.
+//! Automatic mixing, the graphic equaliser.
 
 use crate::table::{Done, Table};
 use crate::take::{RATE, Rendered, Take};
-use headroom_e2e::measure::signal::{amplitude, differing, noise, quadrature, single, tone};
-use headroom_e2e::measure::spectrum::{outside, worst_above};
+use headroom_e2e::measure::signal::{amplitude, differing, impulse, noise, quadrature, single, tone};
+use headroom_e2e::measure::spectrum::{magnitude, outside, worst_above};
 
 const MAIN: &str = "[main]\nchain = []\n";
 
@@ -104,5 +104,43 @@ pub fn automix(t: &mut Table) -> Done {
         let differ = one.sounds.iter().zip(&other.sounds).map(|(a, b)| differing(&a.channels[0], &b.channels[0])).sum();
         t.exact(format!("automix, eleven strips in {}", &period[2..]), differ);
     }
+    Ok(())
+}
+
+/// Centre of a band, from 1.
+fn centre(band: usize) -> f64 {
+    1000.0 * 10f64.powf((band as f64 - 18.0) / 10.0)
+}
+
+/// The curve of a graphic equaliser in dB, at some frequencies.
+fn curve(gain: impl Fn(usize) -> f64, at: &[f64]) -> Result<Vec<f64>, String> {
+    let bands: Vec<String> = (1..=31).map(|b| format!("{b}.gain = {:.2}", gain(b))).collect();
+    let keys = format!("pan = -1\ngeq = {{ on = true, {} }}", bands.join(", "));
+    let h = Take::channel("geq", &keys).feed("c", &impulse(0, 1 << 17)).first("main")?;
+    let lines = magnitude(&h, RATE);
+    Ok(at.iter().map(|hz| lines[lines.partition_point(|l| l.0 < *hz).min(lines.len() - 1)].1).collect())
+}
+
+pub fn geq(t: &mut Table) -> Done {
+    let centres: Vec<f64> = (1..=31).map(centre).collect();
+    let (mut own, mut others) = (0f64, 0f64);
+    for band in [2, 5, 11, 18, 25, 29, 30] {
+        for gain in [6.0, -12.0] {
+            let read = curve(|b| if b == band { gain } else { 0.0 }, &centres)?;
+            for (b, db) in (1..).zip(read) {
+                if b == band { own = own.max((db - gain).abs()) } else { others = others.max(db.abs()) }
+            }
+        }
+    }
+    t.most("geq, one band at +6 or −12: its centre, distance", own, 0.5, "dB");
+    t.most("geq, one band at +6 or −12: centres of the others, from 0", others, 0.5, "dB");
+    let all: Vec<f64> = (0..=300).map(|i| 25.0 * 640f64.powf(f64::from(i) / 300.0)).collect();
+    let read = curve(|_| 6.0, &all)?;
+    let off = read.iter().map(|db| (db - 6.0).abs()).fold(0.0, f64::max);
+    t.most("geq, all bands at +6: 25 Hz … 16 kHz, distance", off, 1.0, "dB");
+    let set = |b: usize| f64::from((b * 37 % 25) as i32 - 12);
+    let read = curve(set, &centres)?;
+    let off = (1..).zip(&read).map(|(b, db)| (db - set(b)).abs()).fold(0.0, f64::max);
+    t.most("geq, sliders anyhow over ±12: centres, distance", off, 1.0, "dB");
     Ok(())
 }
