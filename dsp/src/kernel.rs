@@ -7,6 +7,7 @@ pub mod fdn;
 pub mod hold;
 pub mod key;
 pub mod noise;
+pub mod per_strip;
 pub mod svf;
 pub mod talkers;
 pub mod truepeak;

@@ -35,10 +35,9 @@ pub struct Scratch {
     rows: [[f32; LINES]; CHUNK],
 }
 
-impl Scratch {
-    /// Zeros.
-    pub fn new() -> Box<Scratch> {
-        Box::new(Scratch { input: [[0.0; CHUNK]; LINES], lines: [[0.0; CHUNK]; LINES], rows: [[0.0; LINES]; CHUNK] })
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch { input: [[0.0; CHUNK]; LINES], lines: [[0.0; CHUNK]; LINES], rows: [[0.0; LINES]; CHUNK] }
     }
 }
 

@@ -16,13 +16,13 @@ mod space;
 mod tank;
 
 use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
-use crate::kernel::delayline::{CHUNK, chunk};
+use crate::kernel::delayline::CHUNK;
 use crate::kernel::fdn::Scratch;
+use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides};
 use crate::kernel::svf::{self, Section, SvfCoeffs};
-use crate::lanes::{Entry, Lanes};
+use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
-use crate::ramp::{Coeffs, GRID, When};
-use diffuser::Sides;
+use crate::ramp::When;
 use space::{Geometry, SPACES};
 use std::sync::Arc;
 use tank::{PREDELAY_MS, Settings, Spaces, Tank};
@@ -72,25 +72,9 @@ impl Processor for Reverb {
 
     fn build<L: Lanes>(build: &Build) -> Bank<L> {
         let spaces: Spaces = Arc::new(std::array::from_fn(|i| Geometry::new(&SPACES[i], build.rate)));
-        let params = |lane: usize| build.lanes.get(lane).and_then(Option::as_ref).and_then(|p| p.parts.first());
-        // The sides of a stereo strip hold the very same values: one tank for both.
-        let one_strip = |lane: &usize| match (params(*lane), params(lane + 1)) {
-            (Some(l), Some(r)) => std::ptr::eq(l.values, r.values),
-            _ => false,
-        };
-        let shared = (0..L::N).step_by(2).filter(one_strip).fold(0u32, |bits, lane| bits | 0b11 << lane);
-        let tank = |lane: usize| {
-            let right = lane % 2 == 1 && shared >> lane & 1 != 0;
-            let used = build.lanes.get(lane).is_none_or(Option::is_some);
-            (used && !right).then(|| Box::new(Tank::new(&spaces, build.curve, build.rate)))
-        };
         Bank {
-            tanks: (0..L::N).map(tank).collect(),
-            shared,
+            rooms: PerStrip::new(build, |_| Tank::new(&spaces, build.curve, build.rate)),
             cuts: [Section::new(build.curve), Section::new(build.curve)],
-            mix: Coeffs::new(build.curve, [0.0]),
-            work: Scratch::new(),
-            now: 0,
         }
     }
 }
@@ -109,158 +93,88 @@ fn cut(g: f64, low: bool) -> SvfCoeffs {
     [a1, g * a1, g * g * a1, m[0], m[1], m[2]]
 }
 
-/// A bank of reverbs: one tank a strip, at its first lane.
+/// A bank of reverbs: a tank for each strip, behind cuts in lanes.
 pub struct Bank<L> {
-    tanks: Vec<Option<Box<Tank>>>,
-    /// Lanes that were built as sides of a stereo strip.
-    shared: u32,
+    rooms: PerStrip<L, Tank>,
     cuts: [Section<L>; 2],
-    mix: Coeffs<L, 1>,
-    work: Box<Scratch>,
-    /// The frame after the last block.
-    now: u64,
-}
-
-impl<L: Lanes> Bank<L> {
-    /// The lane whose tank serves a lane.
-    #[inline(always)]
-    fn owner(&self, lane: usize) -> usize {
-        lane - (lane & (self.shared >> lane) as usize & 1)
-    }
 }
 
 impl<L: Lanes> Process<L> for Bank<L> {
-    fn set(&mut self, _part: usize, lane: usize, to: &Targets, when: When) {
+    fn set(&mut self, part: usize, lane: usize, to: &Targets, when: When) {
         self.cuts[0].set(lane, &cut(to[4], true), when);
         self.cuts[1].set(lane, &cut(to[5], false), when);
-        self.mix.set(lane, [to[7]], when);
-        if let Some(tank) = &mut self.tanks[lane] {
-            let kind = (to[0] as usize).min(SPACES.len() - 1);
-            tank.set(Settings { kind, time: to[1], predelay: to[2] as usize, treble: to[3], width: to[6] }, when);
-        }
+        self.rooms.set(part, lane, to, when);
     }
 
     #[inline(always)]
     fn run(&mut self, ctx: &mut Ctx<L>, io: &mut [L]) {
-        if self.now != ctx.frame {
-            // Blocks were left out because there was silence.
-            self.tanks.iter_mut().flatten().for_each(|t| t.forget(ctx.frame));
-        }
-        let pairs = L::bits(ctx.pairs);
-        let mut at = 0;
-        while at < io.len() {
-            let n = (CHUNK).min(io.len() - at);
-            let frame = ctx.frame + at as u64;
+        self.rooms.begin(ctx);
+        let mut frame = ctx.frame;
+        for io in io.chunks_mut(CHUNK) {
             let mut wet = [L::zero(); CHUNK];
-            wet[..n].copy_from_slice(&io[at..at + n]);
-            svf::run(&mut self.cuts, frame, &mut wet[..n]);
-            self.rooms(frame, pairs, &mut wet[..n]);
-            self.mix(frame, &wet[..n], &mut io[at..at + n]);
-            at += n;
+            let wet = &mut wet[..io.len()];
+            wet.copy_from_slice(io);
+            svf::run(&mut self.cuts, frame, wet);
+            self.rooms.answer(frame, wet);
+            self.rooms.mix(frame, wet, io);
+            frame += io.len() as u64;
         }
-        self.now = ctx.frame + io.len() as u64;
+        self.rooms.end(frame);
     }
 
     fn clear(&mut self, lane: usize) {
         self.cuts.iter_mut().for_each(|c| c.clear(lane));
-        let (owner, now) = (self.owner(lane), self.now);
-        if let Some(tank) = &mut self.tanks[owner] {
-            tank.forget(now);
-        }
+        self.rooms.clear(lane);
     }
 
     fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
-        self.now = from.now;
-        self.mix.carry(lane, &from.mix, from_lane);
+        self.rooms.carry(lane, &from.rooms, from_lane);
         for (to, from) in self.cuts.iter_mut().zip(&from.cuts) {
             to.carry(lane, from, from_lane);
-        }
-        if let (Some(to), Some(from)) = (&mut self.tanks[lane], &from.tanks[from.owner(from_lane)]) {
-            to.carry(from, self.now);
         }
     }
 
     fn tail(&self, lane: usize) -> u64 {
-        self.tanks[self.owner(lane)].as_ref().map_or(0, |t| t.tail())
+        self.rooms.tail(lane)
     }
 }
 
-/// One chunk of one tank: compiled once a path, not once a lane type.
-struct Answer<'a> {
-    tank: &'a mut Tank,
-    frame: u64,
-    n: usize,
-    work: &'a mut Scratch,
-    io: &'a mut Sides,
-}
+impl Effect for Tank {
+    const MIX: usize = 7;
+    type Work = Scratch;
 
-impl Entry for Answer<'_> {
-    #[inline(always)]
-    fn run(self) {
-        self.tank.run(self.frame, self.n, self.work, self.io);
+    fn set(&mut self, _part: usize, to: &Targets, when: When) {
+        let kind = (to[0] as usize).min(SPACES.len() - 1);
+        self.follow(Settings { kind, time: to[1], predelay: to[2] as usize, treble: to[3], width: to[6] }, when);
     }
-}
 
-/// The most lanes of any bank.
-const MAX_LANES: usize = 8;
+    fn forget(&mut self, now: u64) {
+        self.start(now);
+    }
 
-impl<L: Lanes> Bank<L> {
-    /// Replaces each strip's input by what its room answers.
-    #[inline(always)]
-    fn rooms(&mut self, frame: u64, pairs: u32, io: &mut [L]) {
-        let mut out = [[0.0f32; CHUNK]; MAX_LANES];
-        for lane in 0..L::N {
-            let stereo = L::N > 1 && (pairs | self.shared) >> lane & 1 != 0;
-            if stereo && lane % 2 == 1 {
-                continue;
-            }
-            let Some(tank) = &mut self.tanks[lane] else { continue };
-            let right = lane + usize::from(stereo);
-            let mut at = 0;
-            while at < io.len() {
-                let here = frame + at as u64;
-                let n = chunk(here, io.len() - at).min((tank.at(here) - here) as usize);
-                let mut x: Sides = [[0.0; CHUNK]; 2];
-                for (i, v) in io[at..at + n].iter().enumerate() {
-                    x[0][i] = v.get(lane) as f32;
-                    x[1][i] = v.get(right) as f32;
-                }
-                L::enter(Answer { tank, frame: here, n, work: &mut self.work, io: &mut x });
-                if stereo {
-                    out[lane][at..at + n].copy_from_slice(&x[0][..n]);
-                    out[right][at..at + n].copy_from_slice(&x[1][..n]);
-                } else {
-                    for i in 0..n {
-                        out[lane][at + i] = (x[0][i] + x[1][i]) * std::f32::consts::FRAC_1_SQRT_2;
-                    }
-                }
-                at += n;
-            }
-        }
-        for (i, io) in io.iter_mut().enumerate() {
-            *io = L::from_fn(|lane| f64::from(out[lane][i]));
-        }
+    fn carry(&mut self, from: &Tank, now: u64) {
+        self.take_over(from, now);
     }
 
     #[inline(always)]
-    fn mix(&mut self, frame: u64, wet: &[L], io: &mut [L]) {
-        let mut at = 0;
-        while at < io.len() {
-            let here = frame + at as u64;
-            self.mix.at(here);
-            let moving = self.mix.moving();
-            let n = if moving { (GRID - here % GRID) as usize } else { io.len() }.min(io.len() - at);
-            for (x, wet) in io[at..at + n].iter_mut().zip(&wet[at..at + n]) {
-                let m = self.mix.now[0];
-                // Exact at both ends, whatever the room holds.
-                let y = L::select(m.ge(L::splat(1.0)), *wet, m.mul_add(*wet - *x, *x));
-                *x = L::select(m.gt(L::zero()), y, *x);
-                if moving {
-                    self.mix.advance();
-                }
+    fn at(&mut self, frame: u64) -> u64 {
+        self.due(frame)
+    }
+
+    #[inline(always)]
+    fn run(&mut self, chunk: Chunk, work: &mut Scratch, io: &mut Sides) {
+        self.answer(chunk.frame, chunk.n, work, io);
+        if !chunk.stereo {
+            // A mono strip hears the power of both outputs.
+            let [left, right] = io;
+            for (l, r) in left.iter_mut().zip(right) {
+                *l = (*l + *r) * std::f32::consts::FRAC_1_SQRT_2;
             }
-            at += n;
         }
+    }
+
+    fn tail(&self) -> u64 {
+        self.longest()
     }
 }
 

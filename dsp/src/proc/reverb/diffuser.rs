@@ -7,9 +7,7 @@
 use super::space::{self, ALLPASSES, Geometry};
 use crate::kernel::delayline::{CHUNK, Lines};
 use crate::kernel::fdn::{self, Block, LINES};
-
-/// Both sides of a chunk.
-pub type Sides = [[f32; CHUNK]; 2];
+use crate::kernel::per_strip::Sides;
 
 /// Gain of the allpasses.
 const ALLPASS: f32 = 0.66;

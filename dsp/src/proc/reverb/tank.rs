@@ -1,9 +1,10 @@
 //! One strip's reverb: predelay, early reflections, input diffuser, network.
 
-use super::diffuser::{Diffuser, Sides};
+use super::diffuser::Diffuser;
 use super::space::{self, Geometry, SPACES};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
 use crate::kernel::fdn::{self, Fdn, Scratch};
+use crate::kernel::per_strip::Sides;
 use crate::ramp::{Curve, Gain, When};
 use std::sync::Arc;
 
@@ -44,8 +45,6 @@ pub struct Tank {
     /// Level of the network.
     level: Gain,
     width: Gain,
-    /// Nothing has sounded since the last silence: nothing is worked out, nothing kept.
-    quiet: bool,
     predelay: Crossfade<usize>,
     before: Lines<f32>,
     diffuser: Diffuser,
@@ -67,19 +66,18 @@ impl Tank {
             gate: Gain::new(curve, 1.0),
             level: Gain::new(curve, 0.0),
             width: Gain::new(curve, 1.0),
-            quiet: true,
             predelay: Crossfade::new(0),
             before: Lines::new(2, frames(PREDELAY_MS)),
             diffuser: Diffuser::new(rate),
             // The network reads before it writes: no chunk on top.
             fdn: Fdn::new(curve, rate, frames(space::LONGEST_LINE_MS) - CHUNK),
         };
-        tank.set(asked, When::Jump);
+        tank.follow(asked, When::Jump);
         tank
     }
 
     /// New settings.
-    pub fn set(&mut self, to: Settings, when: When) {
+    pub fn follow(&mut self, to: Settings, when: When) {
         let max = self.before.size() - CHUNK;
         self.asked = to;
         self.predelay.set(to.predelay.min(max), when);
@@ -117,15 +115,11 @@ impl Tank {
         self.level.set(energy.powf(-0.5), when);
     }
 
-    /// Forgets the sound from before `now`.
-    pub fn forget(&mut self, now: u64) {
-        self.quiet = true;
-        self.forget_sound(now);
-    }
-
-    fn forget_sound(&mut self, now: u64) {
+    /// Sound starts at frame `now`; what was before is forgotten.
+    pub fn start(&mut self, now: u64) {
         self.before.forget_all(now);
         self.forget_room(now);
+        self.fdn.start(now);
     }
 
     fn forget_room(&mut self, now: u64) {
@@ -134,7 +128,7 @@ impl Tank {
     }
 
     /// Frames that sound may stay inside unheard.
-    pub fn tail(&self) -> u64 {
+    pub fn longest(&self) -> u64 {
         let (old, new) = self.predelay.heard();
         let predelay = *new.max(self.predelay.target()).max(old.unwrap_or(&0));
         let g = &self.spaces[self.kind];
@@ -144,8 +138,8 @@ impl Tank {
     }
 
     /// Takes over another tank, sound, settings and movement, at frame `now`.
-    pub fn carry(&mut self, from: &Tank, now: u64) {
-        (self.asked, self.kind, self.switch, self.quiet) = (from.asked, from.kind, from.switch, from.quiet);
+    pub fn take_over(&mut self, from: &Tank, now: u64) {
+        (self.asked, self.kind, self.switch) = (from.asked, from.kind, from.switch);
         self.gate.clone_from(&from.gate);
         self.level.clone_from(&from.level);
         self.width.clone_from(&from.width);
@@ -157,7 +151,7 @@ impl Tank {
 
     /// Does what is due at `frame`, the first of a chunk; the chunk must not pass the frame returned.
     #[inline(always)]
-    pub fn at(&mut self, frame: u64) -> u64 {
+    pub fn due(&mut self, frame: u64) -> u64 {
         let mut limit = self.predelay.at(frame, &self.curve).min(self.fdn.limit(frame));
         if let Some(due) = self.switch {
             if frame >= due {
@@ -179,14 +173,7 @@ impl Tank {
 
     /// One chunk: `io` is what goes in, then what the room answers.
     #[inline(always)]
-    pub fn run(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
-        if self.quiet {
-            let sound = |x: &[f32; CHUNK]| x[..n].iter().position(|x| *x != 0.0);
-            let Some(first) = io.iter().filter_map(sound).min() else { return };
-            self.quiet = false;
-            self.forget_sound(frame);
-            self.fdn.start(frame + first as u64);
-        }
+    pub fn answer(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
         // The usual block gets loops of known length.
         if n == CHUNK { self.chunk(frame, CHUNK, work, io) } else { self.chunk(frame, n, work, io) }
     }

@@ -1,0 +1,267 @@
+//! Effects that are written once a strip and not once a lane type: delays, reverbs, pitch.
+//!
+//! An [`Effect`] works on planar `f32`, one or two sides of one strip, a chunk of frames at a time.
+//! [`PerStrip`] is the bank around it: it takes each strip's lanes apart, runs the effect compiled for
+//! the path, and blends what comes back with the dry signal, which stays in the bank's own precision:
+//! a `mix` of 0 passes samples bit for bit, a `mix` of 1 is the effect alone, and everything between
+//! glides. A stereo or linked strip has one effect for both of its lanes, at the first.
+//!
+//! An effect is not run while its strip is silent: after [`Process::clear`], and after blocks that the
+//! bank slept through, it waits for the first sample that is not zero, forgets what was before and
+//! starts at exactly that frame. So neither the period nor the neighbours in a bank show in the samples.
+
+use crate::block::{flat, flat_mut};
+use crate::kernel::delayline::{CHUNK, chunk};
+use crate::lanes::{Entry, Lanes};
+use crate::proc::{Build, Ctx, Process, Targets};
+use crate::ramp::{Coeffs, GRID, When};
+
+/// Both sides of a chunk.
+pub type Sides = [[f32; CHUNK]; 2];
+
+/// Where a chunk stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk {
+    /// Absolute frame of its first sample.
+    pub frame: u64,
+    /// Frames, at most [`CHUNK`]; it does not cross a multiple of that.
+    pub n: usize,
+    /// Whether the strip has two sides. A mono strip has the same in both, and its answer is read from
+    /// the first.
+    pub stereo: bool,
+}
+
+/// One strip's effect. `run` and what it calls are `#[inline(always)]`; nothing allocates but construction.
+pub trait Effect: Send + 'static {
+    /// Which of the first part's targets is the mix, 0 … 1.
+    const MIX: usize;
+    /// What a chunk is worked out in, shared by the strips of a bank; nothing in it lasts.
+    type Work: Default + Send + 'static;
+
+    /// New coefficients of a part.
+    fn set(&mut self, part: usize, to: &Targets, when: When);
+
+    /// Sound starts at frame `now`: whatever was before is silence.
+    fn forget(&mut self, now: u64);
+
+    /// Takes over another effect of the same rate, signal, settings and movement, at frame `now`.
+    fn carry(&mut self, from: &Self, now: u64);
+
+    /// Does what is due at `frame`, the first of a chunk; the chunk ends at the frame returned at the latest.
+    /// Called while the strip is silent too.
+    #[inline(always)]
+    fn at(&mut self, _frame: u64) -> u64 {
+        u64::MAX
+    }
+
+    /// One chunk in place. What it computes for a frame must not depend on how chunks are cut.
+    fn run(&mut self, chunk: Chunk, work: &mut Self::Work, io: &mut Sides);
+
+    /// Frames that sound may stay inside unheard.
+    fn tail(&self) -> u64;
+}
+
+/// A bank of effects.
+pub struct PerStrip<L, E: Effect> {
+    strips: Vec<Option<Strip<E>>>,
+    /// Lanes that are sides of a stereo or linked strip.
+    shared: u32,
+    mix: Coeffs<L, 1>,
+    work: Box<E::Work>,
+    /// The frame after the last block.
+    now: u64,
+}
+
+struct Strip<E> {
+    effect: Box<E>,
+    /// Nothing has sounded since the last silence.
+    quiet: bool,
+}
+
+/// One chunk of one strip: compiled once a path, not once a lane type.
+struct Run<'a, E: Effect> {
+    effect: &'a mut E,
+    chunk: Chunk,
+    work: &'a mut E::Work,
+    io: &'a mut Sides,
+}
+
+impl<E: Effect> Entry for Run<'_, E> {
+    #[inline(always)]
+    fn run(self) {
+        self.effect.run(self.chunk, self.work, self.io);
+    }
+}
+
+impl<L: Lanes, E: Effect> PerStrip<L, E> {
+    /// A bank with an effect for each strip, made by `make` from the strip's seed.
+    pub fn new(build: &Build, mut make: impl FnMut(u64) -> E) -> Self {
+        let params = |lane: usize| build.lanes.get(lane).and_then(Option::as_ref).and_then(|p| p.parts.first());
+        // The sides of a stereo strip hold the very same values: one effect for both.
+        let one_strip = |lane: &usize| match (params(*lane), params(lane + 1)) {
+            (Some(l), Some(r)) => std::ptr::eq(l.values, r.values),
+            _ => false,
+        };
+        let shared = (0..L::N).step_by(2).filter(one_strip).fold(0u32, |bits, lane| bits | 0b11 << lane);
+        let mut strip = |lane: usize| {
+            let right = lane % 2 == 1 && shared >> lane & 1 != 0;
+            let used = build.lanes.get(lane).is_none_or(Option::is_some);
+            let seed = build.seeds.get(lane).copied().unwrap_or(0);
+            (used && !right).then(|| Strip { effect: Box::new(make(seed)), quiet: true })
+        };
+        PerStrip {
+            strips: (0..L::N).map(&mut strip).collect(),
+            shared,
+            mix: Coeffs::new(build.curve, [0.0]),
+            work: Box::default(),
+            now: 0,
+        }
+    }
+
+    /// The lane whose effect serves a lane.
+    #[inline(always)]
+    fn owner(&self, lane: usize) -> usize {
+        lane - (lane & (self.shared >> lane) as usize & 1)
+    }
+
+    /// Call with each block before anything else.
+    #[inline(always)]
+    pub fn begin(&mut self, ctx: &Ctx<L>) {
+        if self.now != ctx.frame {
+            // Blocks were left out because there was silence.
+            self.strips.iter_mut().flatten().for_each(|s| s.quiet = true);
+        }
+        if L::N > 1 {
+            self.shared |= L::bits(ctx.pairs);
+        }
+    }
+
+    /// Call at the end of each block, with the frame after it.
+    #[inline(always)]
+    pub fn end(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// Replaces each strip's input by what its effect makes of it; at most [`CHUNK`] frames.
+    #[inline(always)]
+    pub fn answer(&mut self, frame: u64, io: &mut [L]) {
+        for lane in 0..L::N {
+            let stereo = self.shared >> lane & 1 != 0;
+            if stereo && lane % 2 == 1 {
+                continue;
+            }
+            let Some(Strip { effect, quiet }) = &mut self.strips[lane] else { continue };
+            let right = lane + usize::from(stereo);
+            let mut at = 0;
+            while at < io.len() {
+                let here = frame + at as u64;
+                let mut n = chunk(here, io.len() - at).min((effect.at(here) - here) as usize);
+                let mut x: Sides = [[0.0; CHUNK]; 2];
+                let from = flat(&io[at..at + n]);
+                for i in 0..n {
+                    x[0][i] = L::elem_f64(from[i * L::N + lane]) as f32;
+                    x[1][i] = L::elem_f64(from[i * L::N + right]) as f32;
+                }
+                if *quiet {
+                    let sound = |x: &[f32; CHUNK]| x[..n].iter().position(|x| *x != 0.0);
+                    match x.iter().filter_map(sound).min() {
+                        Some(0) => {
+                            *quiet = false;
+                            effect.forget(here);
+                        }
+                        // Up to the first sound there is nothing to do.
+                        first => n = first.unwrap_or(n),
+                    }
+                }
+                if *quiet {
+                    x = [[0.0; CHUNK]; 2];
+                } else {
+                    L::enter(Run {
+                        effect: &mut **effect,
+                        chunk: Chunk { frame: here, n, stereo },
+                        work: &mut *self.work,
+                        io: &mut x,
+                    });
+                }
+                let to = flat_mut(&mut io[at..at + n]);
+                for i in 0..n {
+                    to[i * L::N + lane] = L::elem(f64::from(x[0][i]));
+                }
+                if stereo {
+                    for i in 0..n {
+                        to[i * L::N + right] = L::elem(f64::from(x[1][i]));
+                    }
+                }
+                at += n;
+            }
+        }
+    }
+
+    /// Blends the effects' answers into the dry signal.
+    #[inline(always)]
+    pub fn mix(&mut self, frame: u64, wet: &[L], io: &mut [L]) {
+        let mut at = 0;
+        while at < io.len() {
+            let here = frame + at as u64;
+            self.mix.at(here);
+            let moving = self.mix.moving();
+            let n = if moving { (GRID - here % GRID) as usize } else { io.len() }.min(io.len() - at);
+            for (x, wet) in io[at..at + n].iter_mut().zip(&wet[at..at + n]) {
+                let m = self.mix.now[0];
+                // Exact at both ends, whatever the effect holds.
+                let y = L::select(m.ge(L::splat(1.0)), *wet, m.mul_add(*wet - *x, *x));
+                *x = L::select(m.gt(L::zero()), y, *x);
+                if moving {
+                    self.mix.advance();
+                }
+            }
+            at += n;
+        }
+    }
+}
+
+impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
+    fn set(&mut self, part: usize, lane: usize, to: &Targets, when: When) {
+        if part == 0 {
+            self.mix.set(lane, [to[E::MIX]], when);
+        }
+        if let Some(strip) = &mut self.strips[lane] {
+            strip.effect.set(part, to, when);
+        }
+    }
+
+    #[inline(always)]
+    fn run(&mut self, ctx: &mut Ctx<L>, io: &mut [L]) {
+        self.begin(ctx);
+        let mut frame = ctx.frame;
+        for io in io.chunks_mut(CHUNK) {
+            let mut wet = [L::zero(); CHUNK];
+            let wet = &mut wet[..io.len()];
+            wet.copy_from_slice(io);
+            self.answer(frame, wet);
+            self.mix(frame, wet, io);
+            frame += io.len() as u64;
+        }
+        self.end(frame);
+    }
+
+    fn clear(&mut self, lane: usize) {
+        let owner = self.owner(lane);
+        if let Some(strip) = &mut self.strips[owner] {
+            strip.quiet = true;
+        }
+    }
+
+    fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
+        self.now = from.now;
+        self.mix.carry(lane, &from.mix, from_lane);
+        if let (Some(to), Some(from)) = (&mut self.strips[lane], &from.strips[from.owner(from_lane)]) {
+            to.quiet = from.quiet;
+            to.effect.carry(&from.effect, self.now);
+        }
+    }
+
+    fn tail(&self, lane: usize) -> u64 {
+        self.strips[self.owner(lane)].as_ref().map_or(0, |s| s.effect.tail())
+    }
+}
