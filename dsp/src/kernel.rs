@@ -9,4 +9,5 @@ pub mod key;
 pub mod noise;
 pub mod per_strip;
 pub mod svf;
+pub mod talkers;
 pub mod truepeak;

@@ -5,6 +5,7 @@
 //! coefficients); its audio side is [`Process`], generic over the lanes.
 
 use crate::graph::StripKind;
+use crate::kernel::talkers::Talkers;
 use crate::lanes::{Entry, Lanes};
 use crate::param::{Decl, Value};
 use crate::ramp::{Curve, When};
@@ -121,6 +122,14 @@ impl Build<'_> {
     }
 }
 
+/// What a lane of a processor has beyond its own bank and parameters; given once, before it runs.
+pub struct Outside<'a> {
+    /// The levels of all strips that share gains, of this network.
+    pub talkers: &'a Arc<Talkers>,
+    /// This strip's slot there; both sides of a stereo or linked strip have the same.
+    pub slot: usize,
+}
+
 /// The control side of a processor.
 pub trait Processor: 'static {
     /// Its word in chains and addresses.
@@ -141,6 +150,10 @@ pub trait Processor: 'static {
     const SOURCE: bool = false;
     /// The one kind of strip that it may stand on, where there is only one.
     const ONLY: Option<StripKind> = None;
+    /// Its strips know each other's levels: each has a slot on [`Outside::talkers`].
+    const SHARES: bool = false;
+    /// The coefficients of one part depend on the others: a change of one sends all.
+    const COUPLED: bool = false;
 
     /// Frames by which it delays the signal, on or off.
     fn latency(_params: &Params, _rate: f64) -> usize {
@@ -198,6 +211,9 @@ pub trait Process<L: Lanes>: Send + Sized + 'static {
     fn tail(&self, _lane: usize) -> u64 {
         0
     }
+
+    /// Takes what lies outside of the bank. Control side: the network is not running yet.
+    fn join(&mut self, _lane: usize, _outside: &Outside) {}
 }
 
 /// [`Process`] as the bank holds it.
@@ -214,6 +230,8 @@ pub trait Running<L: Lanes>: Send {
     fn rest(&self, lane: usize) -> bool;
     /// See [`Process::tail`].
     fn tail(&self, lane: usize) -> u64;
+    /// See [`Process::join`].
+    fn join(&mut self, lane: usize, outside: &Outside);
     /// For [`Running::carry`].
     fn as_any(&self) -> &dyn Any;
 }
@@ -246,6 +264,9 @@ impl<L: Lanes, P: Process<L>> Running<L> for P {
     fn tail(&self, lane: usize) -> u64 {
         Process::tail(self, lane)
     }
+    fn join(&mut self, lane: usize, outside: &Outside) {
+        Process::join(self, lane, outside);
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -271,6 +292,10 @@ pub struct ProcDecl {
     pub source: bool,
     /// The one kind of strip that it may stand on.
     pub only: Option<StripKind>,
+    /// Its strips know each other's levels.
+    pub shares: bool,
+    /// A change of one part sends all.
+    pub coupled: bool,
     /// Frames by which it delays the signal.
     pub latency: fn(&Params, f64) -> usize,
     /// The coefficients of one part.
@@ -289,6 +314,8 @@ impl ProcDecl {
             keyed: P::KEYED,
             source: P::SOURCE,
             only: P::ONLY,
+            shares: P::SHARES,
+            coupled: P::COUPLED,
             latency: P::latency,
             coeffs: P::coeffs,
         }
@@ -327,6 +354,7 @@ macro_rules! processors {
     };
 }
 
+pub mod automix;
 pub mod check;
 pub mod comp;
 pub mod cut;
@@ -335,6 +363,7 @@ pub mod dither;
 pub mod echo;
 pub mod eq;
 pub mod gate;
+pub mod geq;
 pub mod limiter;
 pub mod oscillator;
 pub mod reverb;
@@ -347,11 +376,13 @@ processors! {
     gate::Gate,
     comp::Comp,
     comp::Glue,
+    automix::Automix,
     reverb::Reverb,
     echo::Echo,
     eq::Eq,
     check::Check,
     oscillator::Oscillator,
+    geq::Geq,
     limiter::Limiter,
     dither::Dither,
 }

@@ -151,7 +151,7 @@ pub fn same(t: &mut Table) -> Done {
 
 /// One strip alone, and in each place among eight others: its samples are the same.
 pub fn lanes(t: &mut Table) -> Done {
-    for p in ALL.iter().filter(|p| !p.last) {
+    for p in ALL.iter().filter(|p| !p.last && !p.shares) {
         let strip =
             |name: &str| format!("[[channel]]\nname = \"{name}\"\nchain = [\"{}\"]\n{}\n", p.name, p.keys(p.working, true));
         let alone = Take::new(strip("x") + "[main]\nchain = []\n").feed("x", &lively(7)).first("x")?;

@@ -13,6 +13,7 @@ mod moving;
 mod output;
 mod processors;
 mod space;
+mod speech;
 mod table;
 mod take;
 
@@ -81,6 +82,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
         "Monitor, talkback, oscillator",
         &[("monitor", monitor::checks), ("talkback", monitor::talkback), ("oscillator", monitor::oscillator)],
     ),
+    ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq)]),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

@@ -16,10 +16,12 @@ pub struct Processor {
     pub tone: f64,
     /// Cues while everything moves: path and two values.
     pub sweep: (&'static str, &'static str, &'static str),
+    /// Strips that have it change each other.
+    pub shares: bool,
 }
 
 const fn chain(name: &'static str, neutral: &'static [&'static str], working: &'static str) -> Processor {
-    Processor { name, last: false, neutral, working, moves: &[], tone: 0.0, sweep: ("on", "0", "1") }
+    Processor { name, last: false, neutral, working, moves: &[], tone: 0.0, sweep: ("on", "0", "1"), shares: false }
 }
 
 impl Processor {
@@ -33,6 +35,10 @@ impl Processor {
 
     const fn tone(self, tone: f64) -> Self {
         Processor { tone, ..self }
+    }
+
+    const fn shares(self) -> Self {
+        Processor { shares: true, ..self }
     }
 
     const fn last(self) -> Self {
@@ -51,12 +57,16 @@ pub const ALL: &[Processor] = &[
     chain("eq", &["1.gain = 0", "2 = { freq = 3000, q = 5 }"], "1 = { freq = 1000, gain = 12, q = 1 }")
         .moves(&[("1/gain", "-12"), ("1/freq", "900"), ("1/q", "4"), ("1/type", "lowshelf"), ("1/on", "0")])
         .sweep("1/freq", "200", "5000"),
+    chain("geq", &["1.gain = 0", "31.gain = 0"], "18.gain = 9, 19.gain = -6, 8.gain = 6")
+        .moves(&[("18/gain", "-12"), ("17/gain", "6")])
+        .sweep("18/gain", "-12", "12"),
     chain("comp", &["ratio = 1", "mix = 0", "threshold = 0, knee = 0"], "threshold = -20, ratio = 4")
         .moves(&[("threshold", "-30"), ("ratio", "2"), ("makeup", "12"), ("mix", "0.2"), ("detector", "rms")])
         .sweep("threshold", "-40", "-10"),
     chain("glue", &["ratio = 1", "mix = 0", "threshold = 0, knee = 0"], "threshold = -20, ratio = 4")
         .moves(&[("threshold", "-30"), ("makeup", "12")])
         .sweep("makeup", "0", "6"),
+    chain("automix", &["weight = 6", "group = 8"], "weight = 3").moves(&[("weight", "-12"), ("group", "2")]).shares(),
     chain("reverb", &["mix = 0"], "mix = 0.5")
         .moves(&[("mix", "0.1"), ("type", "plate"), ("predelay", "60")])
         .sweep("mix", "0", "1"),

@@ -8,13 +8,14 @@ use super::seats::{BankPlan, BankRef, Seat, seats};
 use super::verify::verify;
 use super::{Edge, EdgeTap, GraphSpec};
 use crate::bank::{Bank, BankBuild, StageBuild};
+use crate::kernel::talkers::Talkers;
 #[cfg_attr(fastest_path, allow(unused_imports))]
 use crate::lanes::{Lanes, One32, One64, Pair, Path};
 use crate::meter::{Meters, Peak, StripMeters};
 use crate::network::{Network, Parts, Runs};
 use crate::param::Value;
 use crate::proc::delay::Delay;
-use crate::proc::{Build, Params, Place, build};
+use crate::proc::{Build, Outside, Params, Place, build};
 use crate::ramp::Curve;
 use crate::tree::{Owner, Tree};
 use std::collections::HashMap;
@@ -180,7 +181,18 @@ pub fn network(
             })
             .collect(),
     });
-    let maker = Maker { spec, tree, values, plan, rate, curve: Curve::new(rate), meters: meters.clone(), inputs, outputs };
+    let maker = Maker {
+        spec,
+        tree,
+        values,
+        plan,
+        rate,
+        curve: Curve::new(rate),
+        meters: meters.clone(),
+        talkers: Arc::new(Talkers::new(slots(spec, spec.strips.len(), 0))),
+        inputs,
+        outputs,
+    };
     let network: Box<dyn Runs> = match path {
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => maker.make::<crate::lanes::AvxF32, crate::lanes::AvxF64>(),
@@ -197,6 +209,13 @@ pub fn network(
     (network, meters)
 }
 
+/// Slots of those that share gains before a stage of a strip: its own.
+fn slots(spec: &GraphSpec, strip: usize, stage: usize) -> usize {
+    let shares = |chain: &[super::ProcSpec]| chain.iter().filter(|p| p.kind.decl().shares).count();
+    let before: usize = spec.strips[..strip].iter().map(|s| shares(&s.chain)).sum();
+    before + spec.strips.get(strip).map_or(0, |s| shares(&s.chain[..stage]))
+}
+
 struct Maker<'a> {
     spec: &'a GraphSpec,
     tree: &'a Tree,
@@ -205,6 +224,7 @@ struct Maker<'a> {
     rate: f64,
     curve: Arc<Curve>,
     meters: Arc<Meters>,
+    talkers: Arc<Talkers>,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
 }
@@ -255,8 +275,16 @@ impl Maker<'_> {
                 }
             }
             let seeds = lane_seeds(stage);
+            let mut proc = build::<L>(*kind, &Build { rate: self.rate, curve: &self.curve, lanes: &lanes, seeds: &seeds });
+            for lane in 0..L::N {
+                // Linked channels are one: the right side is known by the left.
+                let own = lane - usize::from(plan.pairs >> lane & 1 != 0) * (lane % 2);
+                if let Some(Some((strip, _))) = plan.lanes.get(own) {
+                    proc.join(lane, &Outside { talkers: &self.talkers, slot: slots(self.spec, *strip, stage) });
+                }
+            }
             let made = StageBuild {
-                proc: build::<L>(*kind, &Build { rate: self.rate, curve: &self.curve, lanes: &lanes, seeds: &seeds }),
+                proc,
                 own_bypass: decl.own_bypass,
                 source: decl.source,
                 meter: decl.meter.then(|| {

@@ -1,0 +1,146 @@
+//! Automatic mixing, the graphic equaliser.
+
+use crate::table::{Done, Table};
+use crate::take::{RATE, Rendered, Take};
+use headroom_e2e::measure::signal::{amplitude, differing, impulse, noise, quadrature, single, tone};
+use headroom_e2e::measure::spectrum::{magnitude, outside, worst_above};
+
+const MAIN: &str = "[main]\nchain = []\n";
+
+/// Microphones `m0`, `m1` …, every other one stereo where asked, each with an automixer and these keys.
+fn microphones(keys: &[&str]) -> String {
+    let one = |(i, keys): (usize, &&str)| {
+        format!("[[channel]]\nname = \"m{i}\"\nchain = [\"automix\"]\nautomix = {{ on = true, {keys} }}\n")
+    };
+    keys.iter().enumerate().map(one).collect::<String>() + MAIN
+}
+
+/// Tones of these levels into all microphones; what comes out of each.
+fn talk(keys: &[&str], levels: &[f64], more: impl Fn(Take) -> Take) -> Result<Rendered, String> {
+    let names: Vec<String> = (0..keys.len()).map(|i| format!("m{i}")).collect();
+    let take = names
+        .iter()
+        .zip(levels)
+        .enumerate()
+        .fold(Take::new(microphones(keys)), |take, (i, (name, level))| take.feed(name, &tone(RATE, pitch(i), *level, 2.0)));
+    more(take).render(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn pitch(i: usize) -> f64 {
+    400.0 + 150.0 * i as f64
+}
+
+/// Gain of a microphone in the second second, dB.
+fn gain(y: &Rendered, i: usize, level: f64) -> f64 {
+    quadrature(&y.sounds[i].channels[0], RATE, pitch(i), 48_000, 48_000).0 - level
+}
+
+pub fn automix(t: &mut Table) -> Done {
+    let none = [""; 16];
+    let (mut off, mut idle) = (0f64, f64::NEG_INFINITY);
+    for talkers in 1..=8 {
+        let level = |i: usize| if i < talkers { -20.0 - 3.0 * (i % 3) as f64 } else { -60.0 };
+        let levels: Vec<f64> = (0..8).map(level).collect();
+        let y = talk(&none[..8], &levels, |t| t)?;
+        let gains: Vec<f64> = (0..8).map(|i| gain(&y, i, levels[i])).collect();
+        let sum: f64 = gains.iter().map(|g| amplitude(*g)).sum();
+        off = off.max((20.0 * sum.log10()).abs());
+        if talkers == 2 {
+            idle = gains[2..].iter().fold(idle, |a, b| a.max(*b));
+        }
+    }
+    t.most("automix, 1 … 8 talkers of 8: sum of the gains, distance from 0 dB", off, 0.1, "dB");
+    t.most("automix, two talk: gain of the idle ones", idle, -12.0, "dB");
+    // Microphones on lanes of different banks, and more of them than a bank holds.
+    let levels: Vec<f64> = (0..16).map(|i| if i % 5 == 0 { -18.0 } else { -50.0 }).collect();
+    let y = talk(&none, &levels, |t| t)?;
+    let sum: f64 = (0..16).map(|i| amplitude(gain(&y, i, levels[i]))).sum();
+    t.most("automix, 16 microphones in two banks: sum of the gains", (20.0 * sum.log10()).abs(), 0.1, "dB");
+    let y = talk(&none[..2], &[-20.0, -20.0], |t| t)?;
+    t.within("automix, two equal talkers: gain of one", gain(&y, 0, -20.0), -6.1, -5.94, "dB");
+    let y = talk(&["weight = 10", ""], &[-20.0, -20.0], |t| t)?;
+    t.within("automix, weight of 10 dB: one over the other", gain(&y, 0, -20.0) - gain(&y, 1, -20.0), 9.9, 10.1, "dB");
+    let y = talk(&["group = 2", ""], &[-20.0, -20.0], |t| t)?;
+    let differ = (0..2).map(|i| differing(&y.sounds[i].channels[0], &single(&tone(RATE, pitch(i), -20.0, 2.0)))).sum();
+    t.exact("automix, two groups: samples that differ from the input", differ);
+    // Distortion while two share, and while one of them joins, leaves, changes.
+    let y = talk(&none[..2], &[-10.0, -13.0], |t| t)?;
+    let rest = outside(&y.sounds[0].channels[0][24_000..], RATE, pitch(0), 100.0);
+    t.most("automix, two talk: outside ±100 Hz of one", rest, -80.0, "dB");
+    for (what, cue) in [
+        ("the other joins", "/ch/2/automix/on 1"),
+        ("it leaves", "/ch/1/automix/on 0"),
+        ("another group", "/ch/1/automix/group 3"),
+        ("weight −12", "/ch/1/automix/weight -12"),
+    ] {
+        let y = talk(&none[..2], &[-6.0, -6.0], |t| {
+            let t = if cue.contains("/2/") { t.cue(0.0, "/ch/2/automix/on 0") } else { t };
+            t.cue(1.0, cue)
+        })?;
+        let x = &y.sounds[0].channels[0][12_000..];
+        t.most(format!("automix, {what}: outside ±200 Hz"), outside(x, RATE, pitch(0), 200.0), -75.0, "dB");
+        t.most(format!("automix, {what}: worst 10 ms above 4 kHz"), worst_above(x, RATE, 4000.0), -100.0, "dBFS");
+    }
+    // The gain of one while the other starts: half of the way is made within a word's first sound.
+    let mut late = tone(RATE, pitch(1), -20.0, 1.0);
+    late.splice(0..0, vec![0.0; 48_000]);
+    let take = Take::new(microphones(&["", ""])).feed("m0", &noise(1, 0.01, 96_000)).feed("m1", &late);
+    let y = take.render(&["m0", "m1"])?;
+    let first = &y.sounds[1].channels[0];
+    let opens = (0..200).find(|ms| {
+        let at = 48_000 + 48 * ms;
+        quadrature(first, RATE, pitch(1), at, 480).0 > -21.0
+    });
+    t.most("automix, from sleep: gain within 1 dB after", opens.unwrap_or(999) as f64, 20.0, "ms");
+    // Any period, any order.
+    let busy = |period: &str| {
+        talk(&none[..11], &[-20.0, -30.0, -20.0, -25.0, -60.0, -20.0, -22.0, -40.0, -20.0, -31.0, -20.0], |t| {
+            t.cue(0.3, "/ch/2/automix/group 2").cue(0.5013, "/ch/3/automix/on 0").cue(0.7, "/ch/4/automix/weight 7").with(period)
+        })
+    };
+    let one = busy("")?;
+    for period in ["--period 1", "--period 17", "--period 4096"] {
+        let other = busy(period)?;
+        let differ = one.sounds.iter().zip(&other.sounds).map(|(a, b)| differing(&a.channels[0], &b.channels[0])).sum();
+        t.exact(format!("automix, eleven strips in {}", &period[2..]), differ);
+    }
+    Ok(())
+}
+
+/// Centre of a band, from 1.
+fn centre(band: usize) -> f64 {
+    1000.0 * 10f64.powf((band as f64 - 18.0) / 10.0)
+}
+
+/// The curve of a graphic equaliser in dB, at some frequencies.
+fn curve(gain: impl Fn(usize) -> f64, at: &[f64]) -> Result<Vec<f64>, String> {
+    let bands: Vec<String> = (1..=31).map(|b| format!("{b}.gain = {:.2}", gain(b))).collect();
+    let keys = format!("pan = -1\ngeq = {{ on = true, {} }}", bands.join(", "));
+    let h = Take::channel("geq", &keys).feed("c", &impulse(0, 1 << 17)).first("main")?;
+    let lines = magnitude(&h, RATE);
+    Ok(at.iter().map(|hz| lines[lines.partition_point(|l| l.0 < *hz).min(lines.len() - 1)].1).collect())
+}
+
+pub fn geq(t: &mut Table) -> Done {
+    let centres: Vec<f64> = (1..=31).map(centre).collect();
+    let (mut own, mut others) = (0f64, 0f64);
+    for band in [2, 5, 11, 18, 25, 29, 30] {
+        for gain in [6.0, -12.0] {
+            let read = curve(|b| if b == band { gain } else { 0.0 }, &centres)?;
+            for (b, db) in (1..).zip(read) {
+                if b == band { own = own.max((db - gain).abs()) } else { others = others.max(db.abs()) }
+            }
+        }
+    }
+    t.most("geq, one band at +6 or −12: its centre, distance", own, 0.5, "dB");
+    t.most("geq, one band at +6 or −12: centres of the others, from 0", others, 0.5, "dB");
+    let all: Vec<f64> = (0..=300).map(|i| 25.0 * 640f64.powf(f64::from(i) / 300.0)).collect();
+    let read = curve(|_| 6.0, &all)?;
+    let off = read.iter().map(|db| (db - 6.0).abs()).fold(0.0, f64::max);
+    t.most("geq, all bands at +6: 25 Hz … 16 kHz, distance", off, 1.0, "dB");
+    let set = |b: usize| f64::from((b * 37 % 25) as i32 - 12);
+    let read = curve(set, &centres)?;
+    let off = (1..).zip(&read).map(|(b, db)| (db - set(b)).abs()).fold(0.0, f64::max);
+    t.most("geq, sliders anyhow over ±12: centres, distance", off, 1.0, "dB");
+    Ok(())
+}
