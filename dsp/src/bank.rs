@@ -10,7 +10,7 @@ use crate::block::BLOCK;
 use crate::lanes::{Entry, Lanes};
 use crate::meter::Window;
 use crate::proc::delay::Delay;
-use crate::proc::{Ctx, Process, Running, Targets};
+use crate::proc::{Ctx, Looped, Process, Running, Targets};
 use crate::ramp::{Curve, Gain, When};
 use std::sync::Arc;
 
@@ -90,6 +90,17 @@ struct Stage<L: Lanes> {
     meter: Option<usize>,
     reduction: L,
     key: Option<Key<L>>,
+    looped: Option<Looping<L>>,
+}
+
+/// The loops of an insert: blocks that come back and go out.
+pub(crate) struct Looping<L: Lanes> {
+    /// Lanes that have one, as bits.
+    lanes: u32,
+    /// Lanes to which nothing can come back now, as bits: for them it is a cable.
+    pub(crate) cut: u32,
+    pub(crate) back: Vec<L>,
+    pub(crate) sent: Vec<L>,
 }
 
 /// External side-chain of some lanes of a stage.
@@ -108,11 +119,15 @@ pub(crate) struct StageBuild<L: Lanes> {
     pub meter: Option<usize>,
     /// Lanes with an external side-chain.
     pub keyed: u32,
+    /// Lanes with a loop to the outside.
+    pub looped: u32,
 }
 
 impl<L: Lanes> Stage<L> {
     fn new(build: StageBuild<L>, curve: &Arc<Curve>, used: u32) -> Self {
         let key = (build.keyed != 0).then(|| Key { mask: L::mask(build.keyed), block: vec![L::zero(); BLOCK] });
+        let block = || vec![L::zero(); BLOCK];
+        let looped = (build.looped != 0).then(|| Looping { lanes: build.looped, cut: 0, back: block(), sent: block() });
         Stage {
             proc: build.proc,
             own_bypass: build.own_bypass,
@@ -125,6 +140,7 @@ impl<L: Lanes> Stage<L> {
             meter: build.meter,
             reduction: L::zero(),
             key,
+            looped,
         }
     }
 
@@ -154,7 +170,9 @@ impl<L: Lanes> Stage<L> {
     fn run(&mut self, used: u32, pairs: L::Mask, frame: u64, io: &mut [L]) {
         let all = if L::N == 32 { u32::MAX } else { (1 << L::N) - 1 };
         let key = self.key.as_ref().map(|k| (k.mask, &k.block[..io.len()]));
-        let mut ctx = Ctx { frame, pairs, key, reduction: L::zero() };
+        let looped = self.looped.as_mut();
+        let looped = looped.map(|l| Looped { lanes: L::mask(l.lanes & !l.cut), back: &l.back[..io.len()], sent: &mut l.sent });
+        let mut ctx = Ctx { frame, pairs, key, looped, reduction: L::zero() };
         if self.own_bypass {
             self.proc.process(&mut ctx, io);
             self.reduction = ctx.reduction.min(self.reduction);
@@ -301,17 +319,26 @@ impl<L: Lanes> Bank<L> {
     }
 
     pub fn set_part(&mut self, stage: usize, part: usize, lane: usize, to: &Targets, when: When) {
-        self.stage(stage).proc.set(part, lane, to, when);
+        let stage = self.stage(stage);
+        stage.proc.set(part, lane, to, when);
+        if stage.source && stage.own_bypass {
+            self.wake(lane);
+        }
     }
 
     pub fn set_on(&mut self, stage: usize, lane: usize, on: bool, when: When) {
         let stage = self.stage(stage);
         stage.set_on(lane, on, when);
         if on && stage.source {
-            self.quiet[lane] = 0;
-            self.flushed &= !(1 << lane);
-            self.asleep = false;
+            self.wake(lane);
         }
+    }
+
+    /// Something may sound without an input.
+    fn wake(&mut self, lane: usize) {
+        self.quiet[lane] = 0;
+        self.flushed &= !(1 << lane);
+        self.asleep = false;
     }
 
     /// Stages count through the chain, then what stands last.
@@ -323,6 +350,11 @@ impl<L: Lanes> Bank<L> {
     /// The block of an external side-chain.
     pub fn key(&mut self, stage: usize) -> Option<&mut Vec<L>> {
         self.stage(stage).key.as_mut().map(|k| &mut k.block)
+    }
+
+    /// The loops of an insert.
+    pub fn looped(&mut self, stage: usize) -> Option<&mut Looping<L>> {
+        self.stage(stage).looped.as_mut()
     }
 
     pub fn asleep(&self) -> bool {
@@ -508,7 +540,7 @@ impl<L: Lanes> Entry for RunBlock<'_, L> {
             stage.run(*used, *pairs, frame, chain);
         }
         if let Some(delay) = delay {
-            let mut ctx = Ctx { frame, pairs: *pairs, key: None, reduction: L::zero() };
+            let mut ctx = Ctx::new(frame, *pairs);
             delay.run(&mut ctx, chain);
         }
         let (mut peak, mut chain_peak, mut squares) = (L::zero(), L::zero(), L::zero());

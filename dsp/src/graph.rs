@@ -109,6 +109,17 @@ pub struct ProcSpec {
     pub bands: usize,
     /// Default of `on` on this strip.
     pub on: bool,
+    /// Connections of an insert's ports; none where it is a cable.
+    pub ports: Option<LoopPorts>,
+}
+
+/// The connection patterns of an insert, as those of a strip's input and output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoopPorts {
+    /// Where it goes out.
+    pub send: Vec<String>,
+    /// Where it comes back.
+    pub back: Vec<String>,
 }
 
 /// One strip.
@@ -190,6 +201,8 @@ pub struct GraphSpec {
     pub mute_post_only: bool,
     /// Seed of dither and modulation.
     pub seed: u64,
+    /// Frames of a period of the audio system: what an insert's loop takes.
+    pub period: usize,
 }
 
 impl GraphSpec {
@@ -201,6 +214,11 @@ impl GraphSpec {
     /// A strip named as in texts: an id, `ch/3`, `bus/2`, `main`.
     pub fn named(&self, name: &str) -> Option<usize> {
         self.by_id(name).or_else(|| self.strips.iter().position(|s| s.address() == name))
+    }
+
+    /// Whether any strip has a loop to the outside.
+    pub fn has_loops(&self) -> bool {
+        self.strips.iter().flat_map(|s| &s.chain).any(|p| p.ports.is_some())
     }
 
     /// Index of the main bus.
@@ -243,7 +261,7 @@ pub fn chain_of<'a>(names: &[&'a str], kind: StripKind, bands: usize) -> (Vec<Pr
             || *name == "eq"
             || (*name == "limiter" && kind == StripKind::Main)
             || !kind.default_chain().contains(name);
-        chain.push(ProcSpec { kind: proc, name: instance, bands, on });
+        chain.push(ProcSpec { kind: proc, name: instance, bands, on, ports: None });
     }
     chain.sort_by_key(|p| match p.kind.decl().place {
         Place::Chain => 0,

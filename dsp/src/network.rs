@@ -3,7 +3,7 @@
 use crate::bank::Bank;
 use crate::block::{BLOCK, Interleave, flat, flat_mut, is_zero, take_lane};
 use crate::graph::EdgeTap;
-use crate::graph::schedule::{KeyPlan, MixPlan, PortSeat, ReadPlan, Schedule, Step};
+use crate::graph::schedule::{KeyPlan, LoopPlan, MixPlan, PortSeat, ReadPlan, Schedule, Step};
 use crate::graph::seats::{BankPlan, BankRef};
 use crate::lanes::{Entry, Lanes};
 use crate::meter::Meters;
@@ -15,7 +15,8 @@ use std::sync::atomic::Ordering;
 
 /// Samples of one period, by port id. Implemented by the backends.
 pub trait Io {
-    /// The period's samples of an input; shorter than asked or empty reads as silence.
+    /// The period's samples of an input; shorter than asked or empty reads as silence, and where an insert comes
+    /// back, as a cable from where it goes out.
     fn input(&self, port: usize) -> &[f32];
     /// Takes a block for an output, from frame `at` of the period on.
     fn output(&mut self, port: usize, at: usize, block: &[f64]);
@@ -85,6 +86,7 @@ pub(crate) struct Network<N: Lanes, W: Lanes> {
     reads: Vec<ReadPlan>,
     mixes: Vec<Mix>,
     keys: Vec<Key>,
+    loops: Vec<LoopPlan>,
     steps: Vec<Step>,
     banks: Vec<BankPlan>,
     inputs: Vec<usize>,
@@ -226,6 +228,7 @@ impl<N: Lanes, W: Lanes> Network<N, W> {
             mixes: parts.schedule.mixes.iter().map(|m| Mix::new(m, &parts.curve)).collect(),
             reads: parts.schedule.reads,
             keys: parts.schedule.keys.into_iter().map(|plan| Key { plan, kept: [0.0; 2 * BLOCK] }).collect(),
+            loops: parts.schedule.loops,
             steps: parts.schedule.steps,
             narrow: parts.narrow,
             wide: parts.wide,
@@ -311,6 +314,24 @@ impl<N: Lanes, W: Lanes> Network<N, W> {
         }
     }
 
+    fn back(&mut self, at: usize, from: usize, n: usize, io: &dyn Io) {
+        let plan = self.loops[at];
+        let samples = self.inputs.get(plan.back).and_then(|&id| io.input(id).get(from..from + n));
+        match plan.bank {
+            BankRef::Narrow(b) => put_back(&mut self.narrow[b], plan, samples),
+            BankRef::Wide(b) => put_back(&mut self.wide[b], plan, samples),
+        }
+    }
+
+    fn send(&mut self, at: usize, n: usize) {
+        let plan = self.loops[at];
+        let Some(block) = self.blocks.get_mut(plan.send) else { return };
+        match plan.bank {
+            BankRef::Narrow(b) => take_sent(&mut self.narrow[b], plan, &mut block[..n]),
+            BankRef::Wide(b) => take_sent(&mut self.wide[b], plan, &mut block[..n]),
+        }
+    }
+
     fn write(&mut self, seat: PortSeat, n: usize) {
         let Some(block) = self.blocks.get_mut(seat.port) else { return };
         match seat.bank {
@@ -327,6 +348,26 @@ fn put_key<L: Lanes>(bank: &mut Bank<L>, key: &KeyPlan, signal: &[f64]) {
                 *to = L::elem(*x);
             }
         }
+    }
+}
+
+fn put_back<L: Lanes>(bank: &mut Bank<L>, plan: LoopPlan, samples: Option<&[f32]>) {
+    let Some(looped) = bank.looped(plan.stage) else { return };
+    let Some(samples) = samples else {
+        looped.cut |= 1 << plan.lane;
+        return;
+    };
+    looped.cut &= !(1 << plan.lane);
+    for (to, x) in looped.back.iter_mut().zip(samples) {
+        to.set(plan.lane, f64::from(*x));
+    }
+}
+
+fn take_sent<L: Lanes>(bank: &mut Bank<L>, plan: LoopPlan, out: &mut [f64]) {
+    let silent = bank.silent;
+    match bank.looped(plan.stage) {
+        Some(looped) if !silent => take_lane(&looped.sent, plan.lane, out),
+        _ => out.fill(0.0),
     }
 }
 
@@ -412,6 +453,8 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
                 Step::Enter(BankRef::Wide(b)) => self.wide[b].enter_block(frame, n),
                 Step::Key(k) => self.key(k, frame, n),
                 Step::Keep(k) => self.keep(k, frame, n),
+                Step::Back(l) => self.back(l, at, n, io),
+                Step::Send(l) => self.send(l, n),
                 Step::Run(BankRef::Narrow(b)) => self.narrow[b].run(frame, n),
                 Step::Run(BankRef::Wide(b)) => self.wide[b].run(frame, n),
                 Step::Mix(m) => self.mix(m, frame, n),

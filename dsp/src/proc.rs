@@ -171,6 +171,16 @@ pub trait Processor: 'static {
     fn build<L: Lanes>(build: &Build) -> Self::State<L>;
 }
 
+/// A block of an insert's loop.
+pub struct Looped<'a, L: Lanes> {
+    /// Lanes that have one.
+    pub lanes: L::Mask,
+    /// What comes back.
+    pub back: &'a [L],
+    /// Takes what goes out.
+    pub sent: &'a mut [L],
+}
+
 /// What the bank tells a processor about the block.
 pub struct Ctx<'a, L: Lanes> {
     /// Absolute frame of the block's first frame.
@@ -179,8 +189,17 @@ pub struct Ctx<'a, L: Lanes> {
     pub pairs: L::Mask,
     /// External side-chain of some lanes (mask) as a block of key signal, where any lane has one.
     pub key: Option<(L::Mask, &'a [L])>,
+    /// The loops of an insert, where any lane has one.
+    pub looped: Option<Looped<'a, L>>,
     /// Set to the gain change at the block's end, dB, the lowest of the block; ≤ 0 when reducing.
     pub reduction: L,
+}
+
+impl<L: Lanes> Ctx<'_, L> {
+    /// A block without a key and without a loop.
+    pub fn new(frame: u64, pairs: L::Mask) -> Self {
+        Ctx { frame, pairs, key: None, looped: None, reduction: L::zero() }
+    }
 }
 
 /// The audio side of a processor: a bank's worth of strips, one channel a lane.
@@ -364,6 +383,7 @@ pub mod echo;
 pub mod eq;
 pub mod gate;
 pub mod geq;
+pub mod insert;
 pub mod limiter;
 pub mod oscillator;
 pub mod reverb;
@@ -383,6 +403,7 @@ processors! {
     check::Check,
     oscillator::Oscillator,
     geq::Geq,
+    insert::Insert,
     limiter::Limiter,
     dither::Dither,
 }

@@ -246,6 +246,7 @@ impl Tree {
                         let default = match own {
                             Some(x) => decl.clamp(&Value::Float(*x)),
                             None if decl.path == "on" && parts.is_empty() => Value::Bool(proc.on),
+                            None if decl.path == "period" => Value::Int(spec.period as i64),
                             None => decl.default(),
                         };
                         self.push(owner, Slot::Proc(p, parts.len()), path.join("/"), decl, default);

@@ -291,12 +291,12 @@ impl Console {
         self.post();
     }
 
-    /// Backend events since the last call; a new rate is taken over here.
+    /// Backend events since the last call; a new rate or period is taken over here.
     pub fn events(&mut self) -> Vec<BackendEvent> {
         let events: Vec<BackendEvent> = self.backend.events().try_iter().collect();
         for event in &events {
-            if let BackendEvent::RateChanged(rate) = event {
-                self.take_rate(f64::from(*rate));
+            if let BackendEvent::RateChanged(_) | BackendEvent::PeriodChanged(_) = event {
+                self.take_format();
             }
         }
         events

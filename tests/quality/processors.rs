@@ -70,6 +70,8 @@ pub const ALL: &[Processor] = &[
     chain("reverb", &["mix = 0"], "mix = 0.5")
         .moves(&[("mix", "0.1"), ("type", "plate"), ("predelay", "60")])
         .sweep("mix", "0", "1"),
+    // In a render nothing comes back: a cable.
+    chain("insert", &[""], ""),
     chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
         .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
         .sweep("gain", "0", "9")
@@ -84,7 +86,8 @@ impl Processor {
     /// TOML of a strip's settings: it is on, or off.
     pub fn keys(&self, settings: &str, on: bool) -> String {
         // Sections of the settings may be dotted; a table takes them as they are.
-        format!("{} = {{ on = {on}, {settings} }}", self.name)
+        let comma = if settings.is_empty() { "" } else { ", " };
+        format!("{} = {{ on = {on}{comma}{settings} }}", self.name)
     }
 
     /// A channel `c` with it alone (or as it is, into main with it), and the address of the strip that has it.

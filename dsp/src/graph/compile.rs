@@ -274,6 +274,10 @@ impl Maker<'_> {
                     keyed |= u32::from(who.is_some_and(|(s, _)| s == key.strip)) << lane;
                 }
             }
+            let mut looped = 0;
+            for (lane, who) in plan.lanes.iter().enumerate() {
+                looped |= u32::from(who.is_some_and(|(s, _)| self.spec.strips[s].chain[stage].ports.is_some())) << lane;
+            }
             let seeds = lane_seeds(stage);
             let mut proc = build::<L>(*kind, &Build { rate: self.rate, curve: &self.curve, lanes: &lanes, seeds: &seeds });
             for lane in 0..L::N {
@@ -292,6 +296,7 @@ impl Maker<'_> {
                     meter - 1
                 }),
                 keyed,
+                looped,
             };
             if decl.place == Place::Chain { chain.push(made) } else { last.push(made) }
         }

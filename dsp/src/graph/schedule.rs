@@ -57,6 +57,21 @@ pub struct KeyPlan {
     pub late: bool,
 }
 
+/// One side of an insert's loop: a lane of a stage, and its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopPlan {
+    /// Bank.
+    pub bank: BankRef,
+    /// Stage.
+    pub stage: usize,
+    /// Lane.
+    pub lane: usize,
+    /// Index of the port that it goes out by.
+    pub send: usize,
+    /// Index of the port that it comes back by.
+    pub back: usize,
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -68,6 +83,10 @@ pub enum Step {
     Key(usize),
     /// Keeps the source of a late side-chain for one block.
     Keep(usize),
+    /// What comes back from an insert, by index of the loops.
+    Back(usize),
+    /// What goes out to an insert.
+    Send(usize),
     /// Chain, fader, what stands last.
     Run(BankRef),
     /// Sum, by index of the mixes.
@@ -87,6 +106,8 @@ pub struct Schedule {
     pub mixes: Vec<MixPlan>,
     /// Side-chains that the steps name.
     pub keys: Vec<KeyPlan>,
+    /// Loops that the steps name.
+    pub loops: Vec<LoopPlan>,
 }
 
 /// A side-chain as the spec has it: strip, stage, source.
@@ -133,9 +154,18 @@ pub fn schedule(
             let sides = spec.strips[key.from].channels();
             s.keys.push(KeyPlan { bank: seats[key.strip].bank, stage: key.stage, lanes, from, sides, late: key.late });
         }
+        let first = s.loops.len();
+        for (strip, stage, send, back) in ports.loops.iter().copied().filter(|l| here.iter().any(|b| b.bank == seats[l.0].bank)) {
+            for side in 0..spec.strips[strip].channels() {
+                let Seat { bank, lane } = seats[strip];
+                s.steps.push(Step::Back(s.loops.len()));
+                s.loops.push(LoopPlan { bank, stage, lane: lane + side, send: send + side, back: back + side });
+            }
+        }
         for bank in &here {
             s.steps.push(Step::Run(bank.bank));
         }
+        s.steps.extend((first..s.loops.len()).map(Step::Send));
         for (k, key) in s.keys.iter().enumerate().filter(|(_, k)| k.late) {
             if here.iter().any(|b| b.bank == key.from.bank) {
                 s.steps.push(Step::Keep(k));
@@ -181,6 +211,8 @@ pub struct Ports {
     pub input: Vec<Option<usize>>,
     /// First output port of a strip.
     pub output: Vec<Option<usize>>,
+    /// Loops: strip, stage, first port out, first port back.
+    pub loops: Vec<(usize, usize, usize, usize)>,
     /// Names and connections of the inputs.
     pub inputs: Vec<(String, Vec<String>)>,
     /// Names and connections of the outputs.
@@ -191,7 +223,7 @@ impl Ports {
     /// The ports of a console.
     pub fn of(spec: &GraphSpec) -> Ports {
         let mut p = Ports::default();
-        for strip in &spec.strips {
+        for (s, strip) in spec.strips.iter().enumerate() {
             // The one port of a mono strip takes all that the rig names.
             let connect = |to: &[String], side: usize| -> Vec<String> {
                 let own = if strip.stereo { to.get(side..).unwrap_or_default().get(..1).unwrap_or_default() } else { to };
@@ -205,6 +237,18 @@ impl Ports {
             p.output.push(strip.output.as_ref().map(|_| p.outputs.len()));
             if let Some(to) = &strip.output {
                 p.outputs.extend(strip.ports("out").into_iter().enumerate().map(|(i, n)| (n, connect(to, i))));
+            }
+            let inserts = strip.chain.iter().enumerate().filter_map(|(stage, proc)| Some((stage, proc, proc.ports.as_ref()?)));
+            for (stage, proc, ports) in inserts {
+                // A second insert of a strip is `send-2-ID`.
+                let number = proc.name.strip_prefix("insert").unwrap_or_default();
+                let named = |word: &str, to: &[String]| -> Vec<(String, Vec<String>)> {
+                    let names = strip.ports(&format!("{word}{number}"));
+                    names.into_iter().enumerate().map(|(i, n)| (n, connect(to, i))).collect()
+                };
+                p.loops.push((s, stage, p.outputs.len(), p.inputs.len()));
+                p.outputs.extend(named("send", &ports.send));
+                p.inputs.extend(named("return", &ports.back));
             }
         }
         p
@@ -242,6 +286,14 @@ impl fmt::Display for Schedule {
                     writeln!(f, "keep   {} lane {} for a late key", bank(&from.bank), from.lane)?;
                 }
                 Step::Run(b) => writeln!(f, "run    {}", bank(b))?,
+                Step::Back(l) => {
+                    let l = &self.loops[*l];
+                    writeln!(f, "back   port {} -> {} lane {} stage {}", l.back, bank(&l.bank), l.lane, l.stage)?;
+                }
+                Step::Send(l) => {
+                    let l = &self.loops[*l];
+                    writeln!(f, "send   {} lane {} stage {} -> port {}", bank(&l.bank), l.lane, l.stage, l.send)?;
+                }
                 Step::Mix(m) => {
                     let m = &self.mixes[*m];
                     writeln!(

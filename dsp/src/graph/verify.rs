@@ -39,6 +39,20 @@ pub fn verify(schedule: &Schedule, banks: &[BankPlan]) -> Vec<String> {
                     faults.push(format!("step {at}: {:?} is kept before it is entered", k.from.bank));
                 }
             }
+            Step::Back(l) => {
+                if ran.contains_key(&schedule.loops[*l].bank) {
+                    faults.push(format!("step {at}: a loop comes back to {:?} after it ran", schedule.loops[*l].bank));
+                }
+            }
+            Step::Send(l) => {
+                let l = &schedule.loops[*l];
+                if !ran.contains_key(&l.bank) {
+                    faults.push(format!("step {at}: a loop of {:?} goes out before it ran", l.bank));
+                }
+                if !ports.insert(l.send) {
+                    faults.push(format!("step {at}: port {} is written twice", l.send));
+                }
+            }
             Step::Run(b) => {
                 if !entered.contains_key(b) {
                     faults.push(format!("step {at}: {b:?} runs before it is entered"));

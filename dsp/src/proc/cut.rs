@@ -167,7 +167,7 @@ mod tests {
             }
             let sine = |i: u64| (TAU * 100.0 * (frame + i) as f64 / 48000.0).sin();
             let mut io: Vec<_> = (0..64).map(|i| Pair::<One32>::from_fn(|_| sine(i))).collect();
-            let mut ctx = Ctx { frame, pairs: Pair::<One32>::mask(0), key: None, reduction: Lanes::zero() };
+            let mut ctx = Ctx::new(frame, Pair::<One32>::mask(0));
             Running::process(&mut cut, &mut ctx, &mut io);
             out.extend(io);
         }

@@ -288,7 +288,7 @@ mod tests {
         let mut io: Vec<L> = (0..n).map(|i| L::from_fn(|lane| x(from + i as u64, lane))).collect();
         let mut frame = from;
         for io in io.chunks_mut(block) {
-            let mut ctx = Ctx { frame, pairs: L::mask(0), key: None, reduction: L::zero() };
+            let mut ctx = Ctx::new(frame, L::mask(0));
             d.process(&mut ctx, io);
             frame += io.len() as u64;
         }

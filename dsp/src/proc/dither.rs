@@ -161,7 +161,7 @@ mod tests {
         let mut out = vec![Vec::new(); L::N];
         for from in (0..n).step_by(block) {
             let mut io: Vec<L> = (from..(from + block).min(n)).map(|f| L::from_fn(|lane| x(lane, f))).collect();
-            let mut ctx = Ctx { frame: from as u64, pairs: L::mask(0), key: None, reduction: L::zero() };
+            let mut ctx = Ctx::new(from as u64, L::mask(0));
             bank.process(&mut ctx, &mut io);
             for (lane, out) in out.iter_mut().enumerate() {
                 out.extend(io.iter().map(|v| v.get(lane)));

@@ -257,7 +257,7 @@ mod tests {
         }
         let mut io: Vec<_> = (0..64).map(|i| Pair::<One32>::splat(f64::from(i).sin())).collect();
         let before: Vec<f64> = io.iter().map(|x| x.get(0)).collect();
-        let mut ctx = Ctx { frame: 0, pairs: Pair::<One32>::mask(0), key: None, reduction: Lanes::zero() };
+        let mut ctx = Ctx::new(0, Pair::<One32>::mask(0));
         bank.run(&mut ctx, &mut io);
         assert!(io.iter().zip(before).all(|(x, y)| x.get(0) == y));
     }
@@ -273,7 +273,7 @@ mod tests {
         for block in 0..100u64 {
             let at = |i: u64| (std::f64::consts::TAU * 3000.0 * (64 * block + i) as f64 / 48000.0).sin();
             let mut io: Vec<_> = (0..64).map(|i| Pair::<One32>::splat(at(i))).collect();
-            let mut ctx = Ctx { frame: 64 * block, pairs: Pair::<One32>::mask(0), key: None, reduction: Lanes::zero() };
+            let mut ctx = Ctx::new(64 * block, Pair::<One32>::mask(0));
             bank.run(&mut ctx, &mut io);
             level = io.iter().map(|x| x.get(0).abs()).fold(0.0, f64::max);
         }

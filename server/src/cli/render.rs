@@ -82,7 +82,7 @@ struct Ports {
 
 impl Io for Ports {
     fn input(&self, port: usize) -> &[f32] {
-        self.inputs.get(port).map_or(&[], |p| &p[self.at..self.at + self.frames])
+        self.inputs.get(port).and_then(|p| p.get(self.at..self.at + self.frames)).unwrap_or_default()
     }
     fn output(&mut self, port: usize, at: usize, block: &[f64]) {
         let from = self.at + at;
@@ -377,7 +377,12 @@ impl Job {
         let (adopt, _) = desk.adopt(None, (0..n).collect(), (0..m).collect());
         // The queue is empty.
         let _ = handle.send(Command::Adopt(adopt));
-        let io = Ports { inputs: vec![vec![0.0; CHUNK]; n], outputs: vec![vec![0.0; CHUNK]; m], at: 0, frames: 0 };
+        let mut inputs = vec![vec![0.0; CHUNK]; n];
+        for &(strip, _, _, back) in &desk.plan().ports.loops {
+            // Nothing comes back from outside: an insert is a cable.
+            inputs[back..back + desk.spec().strips[strip].channels()].fill(Vec::new());
+        }
+        let io = Ports { inputs, outputs: vec![vec![0.0; CHUNK]; m], at: 0, frames: 0 };
         let mut cues = groups.into_iter();
         let next = cues.next();
         Job { desk, player, cues, next, engine, handle, io, rate, period, seq: 0 }

@@ -188,6 +188,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     }
     let format = backend.format();
     let rate = f64::from(format.rate);
+    session.rig.spec.period = format.period as usize;
     let listening = HashMap::new();
     let (desk, loaded) =
         load::desk(&session.rig, &session.rig.spec, &opened.memory, &listening, rate).map_err(|e| Fail::input(e.to_string()))?;

@@ -1,11 +1,13 @@
 //! A changed rig, or a changed rate, while audio runs.
 
 use super::{Console, FrameClock, port_specs};
+use crate::backend::Format;
 use crate::backend::realtime::monotonic_nanos;
 use crate::rig::{self, Rig};
 use crate::state::{Keeper, load};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::lanes::Path;
+use headroom_dsp::param::Access;
 use headroom_dsp::tree::Tree;
 use std::path::PathBuf;
 
@@ -29,7 +31,8 @@ impl Console {
         let Some(file) = self.source.file.clone() else {
             return Err("this rig is built in; there is no file to reload".into());
         };
-        let rig = rig::load(&file).map_err(|e| e.to_string())?;
+        let mut rig = rig::load(&file).map_err(|e| e.to_string())?;
+        rig.spec.period = self.desk.spec().period;
         self.keeper.catch_up(&self.desk, monotonic_nanos());
         let (memory, listening) = (self.keeper.memory(), Keeper::listening(&self.desk));
         let (desk, loaded) = load::desk(&rig, &rig.spec, &memory, &listening, self.desk.rate()).map_err(|e| e.to_string())?;
@@ -50,13 +53,22 @@ impl Console {
         self.adopt_from(&before);
     }
 
-    /// The same console at another rate.
-    pub(super) fn take_rate(&mut self, rate: f64) {
-        if rate == self.desk.rate() {
+    /// The same console at what audio runs at now.
+    pub(super) fn take_format(&mut self) {
+        let Format { rate, period } = self.backend.format();
+        let (rate, period) = (f64::from(rate), period as usize);
+        let loops = self.desk.spec().has_loops() && period != self.desk.spec().period;
+        if rate == self.desk.rate() && !loops {
             return;
         }
-        let (spec, values) = ((**self.desk.spec()).clone(), self.desk.values().to_vec());
+        let (mut spec, mut values) = ((**self.desk.spec()).clone(), self.desk.values().to_vec());
+        spec.period = period;
         let tree = Tree::new(&spec);
+        for (value, entry) in values.iter_mut().zip(tree.entries()) {
+            if entry.decl.access != Access::Write {
+                value.clone_from(&entry.default);
+            }
+        }
         match Desk::with(spec, tree, values, rate, Path::best()) {
             Ok(desk) => {
                 let before = self.desk.skeleton();

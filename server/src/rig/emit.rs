@@ -3,7 +3,7 @@
 use super::node::{Item, Node, Table};
 use super::settings::{AudioConfig, Backend, DialectConfig, OscConfig, Settings, Token};
 use super::{Rig, strip};
-use headroom_dsp::graph::{StripKind, StripSpec};
+use headroom_dsp::graph::{LoopPorts, ProcSpec, StripKind, StripSpec};
 use headroom_dsp::param::{Decl, Kind, Taper, Value, taper};
 use headroom_dsp::tree::{Owner, Slot};
 use std::fmt::Write;
@@ -161,10 +161,10 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
     if strip.to != main.filter(|_| feeds_main) {
         out.text("to", strip.to.map_or("none", |to| &rig.spec.strips[to].id));
     }
-    let names: Vec<String> = strip.chain.iter().map(|p| p.kind.decl().name.to_string()).collect();
+    let names: Vec<&str> = strip.chain.iter().map(|p| p.kind.decl().name).collect();
     let built = |name: &&&str| headroom_dsp::proc::ProcKind::named(name).is_some();
     if !kind.default_chain().iter().filter(built).eq(names.iter()) {
-        out.key("chain", &list(&names));
+        out.key("chain", &chain(strip));
     }
     if strip.loudness {
         out.key("loudness", "true");
@@ -186,6 +186,18 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
             out.key(&format!("send.{}", rig.spec.strips[bus].id), "{}");
         }
     }
+}
+
+/// A chain as TOML: names, and inserts with their ports.
+fn chain(strip: &StripSpec) -> String {
+    let short = |p: &[String]| if p.len() == 2 && p[0] == p[1] { list(&p[..1]) } else { list(p) };
+    let entry = |p: &ProcSpec| match &p.ports {
+        Some(ports) if *ports != LoopPorts::default() => {
+            format!("{{ insert = {{ send = {}, return = {} }} }}", short(&ports.send), short(&ports.back))
+        }
+        _ => quoted(p.kind.decl().name),
+    };
+    format!("[{}]", strip.chain.iter().map(entry).collect::<Vec<_>>().join(", "))
 }
 
 fn ports(out: &mut Out, strip: &StripSpec) {

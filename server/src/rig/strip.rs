@@ -3,7 +3,7 @@
 use super::diagnose::Report;
 use super::node::{Item, Key, Node, Table};
 use super::section::Section;
-use headroom_dsp::graph::{ProcSpec, StripKind, chain_of, processor_names};
+use headroom_dsp::graph::{LoopPorts, ProcSpec, StripKind, chain_of, processor_names};
 use headroom_dsp::proc::{Count, ProcKind};
 use std::ops::Range;
 
@@ -85,6 +85,8 @@ pub struct Draft<'n> {
     pub chain: Vec<ProcSpec>,
     /// Every instance of the chain in the rig's order, built or not.
     pub instances: Vec<String>,
+    /// Ports of the chain's inserts.
+    pub inserts: Vec<LoopPorts>,
     /// The processors that the rig lists, each with its place.
     pub listed: Vec<(&'n str, Range<usize>)>,
     /// Where the chain is spelled out.
@@ -211,6 +213,7 @@ impl<'n> Draft<'n> {
             output: None,
             chain: Vec::new(),
             instances: Vec::new(),
+            inserts: Vec::new(),
             listed: Vec::new(),
             chain_span: None,
             to: None,
@@ -298,6 +301,9 @@ impl<'n> Draft<'n> {
                         let message = format!("`{name}` stands in the chain of [{}] only", kind.address());
                         report.error(&node.span, message, "not here");
                     }
+                    if name == "insert" {
+                        self.inserts.push(LoopPorts::default());
+                    }
                     self.listed.push((name, node.span.clone()));
                 }
                 Item::Text(name) => {
@@ -308,6 +314,7 @@ impl<'n> Draft<'n> {
                         .suggest(base(name), known);
                 }
                 Item::Table(t) if t.entries.len() == 1 && t.entries[0].0.text == "insert" => {
+                    self.insert(&t.entries[0].1, report);
                     self.listed.push(("insert", node.span.clone()));
                 }
                 _ => {
@@ -318,6 +325,31 @@ impl<'n> Draft<'n> {
         }
         let names: Vec<&str> = self.listed.iter().map(|(n, _)| *n).collect();
         self.build_chain(&names);
+    }
+
+    /// `{ send = …, return = … }` of an insert.
+    fn insert(&mut self, node: &Node, report: &mut Report) {
+        let Item::Table(table) = &node.item else {
+            let message = format!("an insert is a table of its ports, not {}", node.kind());
+            report
+                .error(&node.span, message, "expected a table")
+                .help("for example `{ insert = { send = [\"playback:5\"], return = [\"capture:5\"] } }`");
+            return;
+        };
+        let mut section = Section::new(table, format!("the insert of {}", self.what));
+        let mut read = |key: &'static str| -> Vec<String> {
+            let list = section.texts(key, report).unwrap_or_default();
+            if list.len() > 2 {
+                report.error(&node.span, format!("{} has {} ports in `{key}`", self.what, list.len()), "one or two");
+            }
+            list.into_iter().take(2).map(|(text, _)| text.to_string()).collect()
+        };
+        let ports = LoopPorts { send: read("send"), back: read("return") };
+        for (key, _) in section.rest() {
+            let message = format!("an insert has no `{}`", key.text);
+            report.error(&key.span, message, "unknown key").suggest(&key.text, ["send", "return"]);
+        }
+        self.inserts.push(ports);
     }
 
     fn build_chain(&mut self, names: &[&str]) {
@@ -331,6 +363,12 @@ impl<'n> Draft<'n> {
             if proc.kind.decl().parts.iter().any(|p| p.count == Count::Bands) {
                 proc.bands = proc.bands.max(self.highest_band(&proc.name)).min(MOST_BANDS);
             }
+        }
+        let sides = 1 + usize::from(self.stereo);
+        for (proc, ports) in chain.iter_mut().filter(|p| p.kind.decl().name == "insert").zip(&self.inserts) {
+            // One pattern for two ports serves both.
+            let fill = |list: &Vec<String>| if list.len() == 1 { vec![list[0].clone(); sides] } else { list.clone() };
+            proc.ports = Some(LoopPorts { send: fill(&ports.send), back: fill(&ports.back) });
         }
         self.chain = chain;
     }

@@ -57,7 +57,7 @@ impl Desk {
                 let at = |i: u64| Two::from_fn(|lane| sound(2 * b + lane, self.frame + i));
                 let mut io: Vec<Two> = (0..n as u64).map(at).collect();
                 if awake(b) {
-                    let mut ctx = Ctx { frame: self.frame, pairs: Two::mask(0), key: None, reduction: Two::zero() };
+                    let mut ctx = Ctx::new(self.frame, Two::mask(0));
                     self.banks[b].run(&mut ctx, &mut io);
                 }
                 for lane in 0..2 {
@@ -234,7 +234,7 @@ fn a_side_of_a_stereo_strip_follows_the_louder_one() {
     let mut io = vec![Pair::<One64>::zero(); 64];
     for block in 0..500 {
         io.iter_mut().for_each(|x| *x = Pair::<One64>::from_fn(|l| [0.1, 0.001][l]));
-        let mut ctx = Ctx { frame: block * 64, pairs: Pair::<One64>::mask(3), key: None, reduction: Pair::zero() };
+        let mut ctx = Ctx::new(block * 64, Pair::<One64>::mask(3));
         bank.run(&mut ctx, &mut io);
     }
     let [l, r] = [io[63].get(0) / 0.1, io[63].get(1) / 0.001];

@@ -57,7 +57,7 @@ impl<L: Lanes> Bench<L> {
     }
 
     fn block(&mut self, io: &mut [L]) {
-        let mut ctx = Ctx { frame: self.frame, pairs: L::mask(0), key: None, reduction: L::zero() };
+        let mut ctx = Ctx::new(self.frame, L::mask(0));
         Running::process(&mut self.state, &mut ctx, io);
         self.frame += io.len() as u64;
     }

@@ -33,7 +33,7 @@ fn bank<L: Lanes>(rate: f64, stereo: bool) -> Box<dyn Running<L>> {
 fn render<L: Lanes>(p: &mut dyn Running<L>, pairs: u32, from: u64, block: usize, io: &mut [L]) {
     let mut frame = from;
     for io in io.chunks_mut(block) {
-        let mut ctx = Ctx { frame, pairs: L::mask(pairs), key: None, reduction: L::zero() };
+        let mut ctx = Ctx::new(frame, L::mask(pairs));
         p.process(&mut ctx, io);
         frame += io.len() as u64;
     }
