@@ -324,6 +324,7 @@ pub mod eq;
 pub mod gate;
 pub mod limiter;
 pub mod reverb;
+pub mod saturate;
 
 processors! {
     cut::Hpf,
@@ -333,6 +334,7 @@ processors! {
     comp::Glue,
     reverb::Reverb,
     eq::Eq,
+    saturate::Saturate,
     limiter::Limiter,
     dither::Dither,
 }

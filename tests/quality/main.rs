@@ -3,6 +3,7 @@
 //! `make quality` prints one line a bar and fails if a gate is missed; words after it choose sections.
 //! A processor more: a line in `processors.rs` for what is asked of every one, and a function of its own here.
 
+mod colour;
 mod dynamics;
 mod eq;
 mod every;
@@ -76,6 +77,10 @@ const SECTIONS: &[(&str, &[Part])] = &[
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
+    (
+        "Colour",
+        &[("colour aliasing", colour::aliasing), ("colour curves", colour::curves), ("colour movement", colour::movement)],
+    ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

@@ -60,6 +60,11 @@ pub const ALL: &[Processor] = &[
     chain("reverb", &["mix = 0"], "mix = 0.5")
         .moves(&[("mix", "0.1"), ("type", "plate"), ("predelay", "60")])
         .sweep("mix", "0", "1"),
+    // Quiet tones: harmonics are no clicks.
+    chain("saturate", &["mix = 0"], "drive = 12, output = -9")
+        .moves(&[("drive", "24"), ("output", "0"), ("mix", "0.3"), ("type", "tape"), ("type", "tube"), ("type", "hard")])
+        .tone(-84.0)
+        .sweep("drive", "0", "24"),
     chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
         .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
         .sweep("gain", "0", "9")
