@@ -316,15 +316,19 @@ macro_rules! processors {
     };
 }
 
+pub mod clip;
 pub mod comp;
 pub mod cut;
 pub mod delay;
 pub mod dither;
 pub mod eq;
+pub mod exciter;
 pub mod gate;
 pub mod limiter;
 pub mod reverb;
 pub mod saturate;
+pub mod transient;
+pub mod width;
 
 processors! {
     cut::Hpf,
@@ -335,6 +339,10 @@ processors! {
     reverb::Reverb,
     eq::Eq,
     saturate::Saturate,
+    clip::Clip,
+    exciter::Exciter,
+    width::Width,
+    transient::Transient,
     limiter::Limiter,
     dither::Dither,
 }

@@ -65,6 +65,14 @@ pub const ALL: &[Processor] = &[
         .moves(&[("drive", "24"), ("output", "0"), ("mix", "0.3"), ("type", "tape"), ("type", "tube"), ("type", "hard")])
         .tone(-84.0)
         .sweep("drive", "0", "24"),
+    chain("clip", &["mix = 0", "ceiling = 0"], "ceiling = -12, knee = 6")
+        .moves(&[("ceiling", "-20"), ("knee", "0"), ("mix", "0.3")])
+        .tone(-36.0)
+        .sweep("ceiling", "-24", "0"),
+    chain("exciter", &["mix = 0"], "freq = 700, drive = 12, mix = 0.5")
+        .moves(&[("freq", "3000"), ("drive", "24"), ("mix", "1")])
+        .tone(-96.0)
+        .sweep("freq", "500", "8000"),
     chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
         .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
         .sweep("gain", "0", "9")

@@ -6,7 +6,8 @@
 //! * `tape`: x/√(1 + x²), a softer knee, between a pre-emphasis of 6 dB above 6 kHz and its inverse: highs
 //!   saturate first and are lost as it is driven, quiet ones are not, and harmonics come out darker.
 //! * `tube`: t/(1 + t/4) with t = tanh(x), which is a tanh about a bias point (the addition theorem), limits at
-//!   0.8 and −1.33, and has even harmonics too. A high-pass of 5 Hz takes away the DC they bring.
+//!   0.8 and −1.33, and has even harmonics too. A first-order high-pass of 3 Hz takes away the DC
+//!   they bring.
 //! * `hard`: clips at ±1.
 //!
 //! A change of type crossfades the curves. Latency: 44 frames at 48 kHz, on or off; the dry signal of `mix`
@@ -29,7 +30,7 @@ const TYPES: &[&str] = &["soft", "tape", "tube", "hard"];
 const BIAS: f64 = 0.25;
 const TAPE_HZ: f64 = 6000.0;
 const TAPE_DB: f64 = 6.0;
-const TUBE_HZ: f64 = 5.0;
+const DC_HZ: f64 = 3.0;
 
 impl Processor for Saturate {
     const NAME: &'static str = "saturate";
@@ -61,14 +62,16 @@ impl Processor for Saturate {
     fn build<L: Lanes>(build: &Build) -> Beside<L, Saturation<L>> {
         let rate = build.rate;
         let shelf = |gain_db| Spec { shape: Shape::HighShelf, freq: TAPE_HZ, gain_db, q: std::f64::consts::FRAC_1_SQRT_2 };
-        let cut = Spec { shape: Shape::LowCutFirst, freq: TUBE_HZ, gain_db: 0.0, q: 1.0 };
         let both = |spec: Spec| [spec.neutral(rate), spec.section(rate)];
         let section = || [Section::new(build.curve)];
         let wet = Saturation {
             level: Coeffs::new(build.curve, [1.0, 1.0, 0.0, 0.0, 0.0]),
             emphasis: section(),
-            after: [Section::new(build.curve), Section::new(build.curve)],
-            filters: [both(shelf(TAPE_DB)), both(shelf(-TAPE_DB)), both(cut)],
+            inverse: section(),
+            filters: [both(shelf(TAPE_DB)), both(shelf(-TAPE_DB))],
+            dc: L::zero(),
+            lost: L::zero(),
+            step: L::splat(1.0 - (-std::f64::consts::TAU * DC_HZ / rate).exp()),
             over: Oversampler::new(rate),
             factor: oversample::factor(rate),
         };
@@ -81,10 +84,13 @@ pub struct Saturation<L> {
     /// Drive, output, bias, and how much of tanh's place tape and hard take.
     level: Coeffs<L, 5>,
     emphasis: [Section<L>; 1],
-    /// The emphasis undone; no DC.
-    after: [Section<L>; 2],
-    /// Emphasis, its inverse, the high-pass: idle and at work.
-    filters: [[SvfCoeffs; 2]; 3],
+    inverse: [Section<L>; 1],
+    /// Emphasis, its inverse: idle and at work.
+    filters: [[SvfCoeffs; 2]; 2],
+    /// What a low-pass takes for DC, what rounding kept from it, and how fast it follows.
+    dc: L,
+    lost: L,
+    step: L,
     over: Oversampler<L>,
     factor: usize,
 }
@@ -126,10 +132,9 @@ impl<L: Lanes> Wet<L> for Saturation<L> {
         let is = |name| TYPES.get(to[3] as usize) == Some(&name);
         let weight = |name| f64::from(u8::from(is(name)));
         self.level.set(lane, [to[1], to[2], BIAS * weight("tube"), weight("tape"), weight("hard")], when);
-        let [emphasis, inverse, cut] = &self.filters;
+        let [emphasis, inverse] = &self.filters;
         self.emphasis[0].set(lane, &emphasis[usize::from(is("tape"))], when);
-        self.after[0].set(lane, &inverse[usize::from(is("tape"))], when);
-        self.after[1].set(lane, &cut[usize::from(is("tube"))], when);
+        self.inverse[0].set(lane, &inverse[usize::from(is("tape"))], when);
     }
 
     #[inline(always)]
@@ -153,23 +158,31 @@ impl<L: Lanes> Wet<L> for Saturation<L> {
         }
         svf::run(&mut self.emphasis, frame, io);
         self.over.run(io, &Curves { weights, factor: self.factor, tape, hard });
-        svf::run(&mut self.after, frame, io);
-        for (y, output) in io.iter_mut().zip(outputs.iter()) {
-            *y = *y * *output;
+        svf::run(&mut self.inverse, frame, io);
+        let share = L::splat(1.0 / BIAS);
+        for ((y, output), [bias, ..]) in io.iter_mut().zip(outputs.iter()).zip(weights.iter()) {
+            // The steps are far smaller than the sum: what they lose is carried on, or DC would stay.
+            let step = self.step.mul_add(*y - self.dc, self.lost);
+            let (dc, sum) = (self.dc, self.dc + step);
+            self.lost = step - (sum - dc);
+            self.dc = sum;
+            *y = (*y - (*bias * share) * dc) * *output;
         }
     }
 
     fn clear(&mut self, lane: usize) {
-        self.emphasis.iter_mut().chain(&mut self.after).for_each(|s| s.clear(lane));
+        self.emphasis.iter_mut().chain(&mut self.inverse).for_each(|s| s.clear(lane));
+        self.dc.set(lane, 0.0);
+        self.lost.set(lane, 0.0);
         self.over.clear(lane);
     }
 
     fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
         self.level.carry(lane, &from.level, from_lane);
-        let sections = self.emphasis.iter_mut().chain(&mut self.after);
-        for (to, old) in sections.zip(from.emphasis.iter().chain(&from.after)) {
-            to.carry(lane, old, from_lane);
-        }
+        self.emphasis[0].carry(lane, &from.emphasis[0], from_lane);
+        self.inverse[0].carry(lane, &from.inverse[0], from_lane);
+        self.dc.set(lane, from.dc.get(from_lane));
+        self.lost.set(lane, from.lost.get(from_lane));
         self.over.carry(lane, &from.over, from_lane);
     }
 
@@ -223,7 +236,7 @@ mod tests {
     fn every_type_bends_as_it_says() {
         let curves: [fn(f64) -> f64; 4] = [f64::tanh, |x| x, |x| x.tanh() / (1.0 + 0.25 * x.tanh()), |x| x.clamp(-1.0, 1.0)];
         for (kind, curve) in curves.iter().enumerate().filter(|(kind, _)| *kind != 1) {
-            // Slow enough that no filter shows, and that 5 Hz do not.
+            // Slow enough that no filter shows, but for the one at 3 Hz.
             let x = sine(100.0, 0.5, 9600);
             let y = run::<One64>(&x, 64, &[(0, 0, targets(true, kind, 12.0, -6.0, 1.0))]);
             let gain = |db: f64| 10f64.powf(db / 20.0);
