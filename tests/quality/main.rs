@@ -79,7 +79,15 @@ const SECTIONS: &[(&str, &[Part])] = &[
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
     (
         "Colour",
-        &[("colour aliasing", colour::aliasing), ("colour curves", colour::curves), ("colour movement", colour::movement)],
+        &[
+            ("colour aliasing", colour::aliasing),
+            ("colour curves", colour::curves),
+            ("colour clip", colour::clip),
+            ("colour exciter", colour::exciter),
+            ("colour width", colour::width),
+            ("colour transient", colour::transient),
+            ("colour movement", colour::movement),
+        ],
     ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];

@@ -14,10 +14,13 @@ use crate::kernel::oversample::{self, CHUNK, Curve, Oversampler};
 use crate::kernel::svf::{self, Section};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
-use crate::ramp::{Coeffs, When};
+use crate::ramp::{self, Coeffs, When};
 
 /// The exciter.
 pub struct Exciter;
+
+/// How long `freq` takes to move: harmonics change faster than what they are made of.
+const GLIDE_S: f64 = 0.08;
 
 impl Processor for Exciter {
     const NAME: &'static str = "exciter";
@@ -50,7 +53,8 @@ impl Processor for Exciter {
     type State<L: Lanes> = Beside<L, Harmonics<L>>;
 
     fn build<L: Lanes>(build: &Build) -> Beside<L, Harmonics<L>> {
-        let pair = || [Section::new(build.curve), Section::new(build.curve)];
+        let glide = ramp::Curve::lasting(build.rate, GLIDE_S);
+        let pair = || [Section::new(&glide), Section::new(&glide)];
         let wet = Harmonics {
             level: Coeffs::new(build.curve, [1.0, 1.0]),
             ahead: pair(),
@@ -134,7 +138,7 @@ impl<L: Lanes> Wet<L> for Harmonics<L> {
     }
 
     fn moving(&self) -> bool {
-        self.level.moving()
+        self.level.moving() || self.ahead.iter().chain(&self.behind).any(Section::moving)
     }
 }
 
@@ -144,7 +148,6 @@ mod tests {
     use crate::lanes::{One32, One64, Pair};
     use crate::param::Value;
     use crate::proc::{Ctx, PartValues, Process, Running};
-    use crate::ramp;
     use std::f64::consts::TAU;
 
     const RATE: f64 = 48000.0;

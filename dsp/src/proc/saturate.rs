@@ -187,7 +187,7 @@ impl<L: Lanes> Wet<L> for Saturation<L> {
     }
 
     fn moving(&self) -> bool {
-        self.level.moving()
+        self.level.moving() || self.emphasis[0].moving() || self.inverse[0].moving()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::block::BLOCK;
 use crate::kernel::svf::{self, Section};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
-use crate::ramp::{Coeffs, GRID, When};
+use crate::ramp::{Coeffs, Curve, GRID, When};
 use std::f64::consts::{PI, SQRT_2};
 
 /// The width control.
@@ -19,6 +19,8 @@ pub struct Width;
 
 /// Corner of the high-pass over `mono`.
 const ABOVE: f64 = 1.6;
+/// How long `mono` takes to move: all-pass and high-pass turn the phase of everything near.
+const GLIDE_S: f64 = 0.08;
 
 impl Processor for Width {
     const NAME: &'static str = "width";
@@ -46,10 +48,11 @@ impl Processor for Width {
     type State<L: Lanes> = Widths<L>;
 
     fn build<L: Lanes>(build: &Build) -> Widths<L> {
+        let glide = Curve::lasting(build.rate, GLIDE_S);
         Widths {
             amount: Coeffs::new(build.curve, [1.0]),
-            high: [Section::new(build.curve), Section::new(build.curve)],
-            all: [Section::new(build.curve)],
+            high: [Section::new(&glide), Section::new(&glide)],
+            all: [Section::new(&glide)],
         }
     }
 }
@@ -118,7 +121,7 @@ impl<L: Lanes> Process<L> for Widths<L> {
     }
 
     fn rest(&self, _lane: usize) -> bool {
-        !self.amount.moving()
+        !self.amount.moving() && !self.high.iter().chain(&self.all).any(Section::moving)
     }
 }
 
@@ -128,7 +131,6 @@ mod tests {
     use crate::lanes::{One32, One64, Pair};
     use crate::param::Value;
     use crate::proc::{PartValues, Running};
-    use crate::ramp::Curve;
     use std::f64::consts::TAU;
 
     fn targets(amount: f64, mono: f64, rate: f64) -> Targets {
