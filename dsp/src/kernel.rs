@@ -1,5 +1,6 @@
 //! Undeclared parts that processors are made of.
 
+pub mod beside;
 pub mod boxes;
 pub mod delayline;
 pub mod design;
@@ -7,6 +8,7 @@ pub mod fdn;
 pub mod hold;
 pub mod key;
 pub mod noise;
+pub mod oversample;
 pub mod per_strip;
 pub mod svf;
 pub mod talkers;

@@ -375,20 +375,25 @@ macro_rules! processors {
 
 pub mod automix;
 pub mod check;
+pub mod clip;
 pub mod comp;
 pub mod cut;
 pub mod delay;
 pub mod dither;
 pub mod echo;
 pub mod eq;
+pub mod exciter;
 pub mod gate;
 pub mod geq;
 pub mod insert;
 pub mod limiter;
 pub mod oscillator;
 pub mod reverb;
+pub mod saturate;
 #[cfg(test)]
 mod testing;
+pub mod transient;
+pub mod width;
 
 processors! {
     cut::Hpf,
@@ -404,6 +409,11 @@ processors! {
     oscillator::Oscillator,
     geq::Geq,
     insert::Insert,
+    saturate::Saturate,
+    clip::Clip,
+    exciter::Exciter,
+    width::Width,
+    transient::Transient,
     limiter::Limiter,
     dither::Dither,
 }

@@ -3,6 +3,7 @@
 //! `make quality` prints one line a bar and fails if a gate is missed; words after it choose sections.
 //! A processor more: a line in `processors.rs` for what is asked of every one, and a function of its own here.
 
+mod colour;
 mod dynamics;
 mod eq;
 mod every;
@@ -83,6 +84,17 @@ const SECTIONS: &[(&str, &[Part])] = &[
         &[("monitor", monitor::checks), ("talkback", monitor::talkback), ("oscillator", monitor::oscillator)],
     ),
     ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq)]),
+        "Colour",
+        &[
+            ("colour aliasing", colour::aliasing),
+            ("colour curves", colour::curves),
+            ("colour clip", colour::clip),
+            ("colour exciter", colour::exciter),
+            ("colour width", colour::width),
+            ("colour transient", colour::transient),
+            ("colour movement", colour::movement),
+        ],
+    ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

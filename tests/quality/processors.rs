@@ -72,6 +72,26 @@ pub const ALL: &[Processor] = &[
         .sweep("mix", "0", "1"),
     // In a render nothing comes back: a cable.
     chain("insert", &[""], ""),
+    // Quiet tones: harmonics are no clicks.
+    chain("saturate", &["mix = 0"], "drive = 12, output = -9")
+        .moves(&[("drive", "24"), ("output", "0"), ("mix", "0.3"), ("type", "tape"), ("type", "tube"), ("type", "hard")])
+        .tone(-84.0)
+        .sweep("drive", "0", "24"),
+    chain("clip", &["mix = 0", "ceiling = 0"], "ceiling = -12, knee = 6")
+        .moves(&[("ceiling", "-20"), ("knee", "0"), ("mix", "0.3")])
+        .tone(-36.0)
+        .sweep("ceiling", "-24", "0"),
+    chain("exciter", &["mix = 0"], "freq = 700, drive = 12, mix = 0.5")
+        .moves(&[("freq", "3000"), ("drive", "24"), ("mix", "1")])
+        .tone(-96.0)
+        .sweep("freq", "500", "8000"),
+    // A mono strip passes `width` as it is: what it does is measured with colour.
+    chain("width", &["amount = 1"], "amount = 0.5, mono = 200")
+        .moves(&[("amount", "2"), ("mono", "0")])
+        .sweep("mono", "0", "500"),
+    chain("transient", &["attack = 0, sustain = 0"], "attack = 9, sustain = 6")
+        .moves(&[("attack", "-12"), ("sustain", "-12")])
+        .sweep("attack", "-12", "12"),
     chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
         .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
         .sweep("gain", "0", "9")

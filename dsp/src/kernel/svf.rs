@@ -107,6 +107,11 @@ impl<L: Lanes> Section<L> {
         }
     }
 
+    /// Whether any lane is on its way.
+    pub fn moving(&self) -> bool {
+        self.coeffs.moving()
+    }
+
     /// Forgets the signal.
     pub fn clear(&mut self, lane: usize) {
         self.s1.set(lane, 0.0);

@@ -20,6 +20,7 @@ pub const PROCESSORS: &[&str] = &[
     "deess",
     "transient",
     "saturate",
+    "clip",
     "width",
     "ms",
     "multiband",
