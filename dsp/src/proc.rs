@@ -323,6 +323,7 @@ pub mod dither;
 pub mod eq;
 pub mod gate;
 pub mod limiter;
+pub mod ms;
 pub mod reverb;
 
 processors! {
@@ -333,6 +334,10 @@ processors! {
     comp::Glue,
     reverb::Reverb,
     eq::Eq,
+    ms::Ms,
     limiter::Limiter,
     dither::Dither,
 }
+
+#[cfg(test)]
+mod bench;
