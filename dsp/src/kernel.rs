@@ -1,5 +1,6 @@
 //! Undeclared parts that processors are made of.
 
+pub mod band;
 pub mod beside;
 pub mod boxes;
 pub mod delayline;

@@ -387,6 +387,7 @@ pub mod gate;
 pub mod geq;
 pub mod insert;
 pub mod limiter;
+pub mod ms;
 pub mod oscillator;
 pub mod reverb;
 pub mod saturate;
@@ -414,6 +415,10 @@ processors! {
     exciter::Exciter,
     width::Width,
     transient::Transient,
+    ms::Ms,
     limiter::Limiter,
     dither::Dither,
 }
+
+#[cfg(test)]
+mod bench;

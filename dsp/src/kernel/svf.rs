@@ -118,6 +118,12 @@ impl<L: Lanes> Section<L> {
         self.s2.set(lane, 0.0);
     }
 
+    /// Whether it passes its input unchanged in every lane.
+    #[inline(always)]
+    pub fn idle(&self) -> bool {
+        self.busy == 0
+    }
+
     /// Takes over a lane.
     pub fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
         self.coeffs.carry(lane, &from.coeffs, from_lane);

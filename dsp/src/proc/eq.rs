@@ -5,30 +5,12 @@
 //! (Bristow-Johnson). A band that is off, or has no gain to give, is bit-exact and costs nothing
 //! where that holds for the whole bank. No latency.
 
-use super::{Build, Count, Ctx, Params, Part, PartValues, Process, Processor, Targets};
-use crate::kernel::design::{Shape, Spec, response_db};
-use crate::kernel::svf::{self, Section, SvfCoeffs};
+use super::{Build, Count, Ctx, Params, Part, Process, Processor, Targets};
+use crate::kernel::band;
+use crate::kernel::svf::{self, Section};
 use crate::lanes::Lanes;
-use crate::param::{Decl, Unit};
+use crate::param::Decl;
 use crate::ramp::When;
-
-/// The names of the band types, in the order of [`SHAPES`].
-const TYPES: &[&str] = &["peak", "lowshelf", "highshelf", "lowcut", "highcut", "notch", "bandpass"];
-
-const SHAPES: [Shape; 7] =
-    [Shape::Peak, Shape::LowShelf, Shape::HighShelf, Shape::LowCut, Shape::HighCut, Shape::Notch, Shape::BandPass];
-
-/// Frequencies of bands 1 to 8 of a fresh strip: four spread over the spectrum, then those between.
-const FREQS: &[f64] = &[100.0, 400.0, 2000.0, 8000.0, 50.0, 12000.0, 200.0, 4000.0];
-
-/// The parameters of a band.
-const BAND: &[Decl] = &[
-    Decl::bool("on", true, "Band in the path"),
-    Decl::names("type", TYPES, "Shape of the band"),
-    Decl::log("freq", Unit::Hz, 20.0, 20000.0, 1000.0, "Centre, corner or midpoint"),
-    Decl::float("gain", Unit::Db, -24.0, 24.0, 0.0, "Gain of a peak or shelf"),
-    Decl::log("q", Unit::None, 0.1, 20.0, 0.7, "Quality: the higher, the narrower"),
-];
 
 /// The parametric equaliser.
 pub struct Eq;
@@ -38,13 +20,13 @@ impl Processor for Eq {
     const DOC: &'static str = "Parametric equaliser";
     const PARTS: &'static [Part] = &[
         Part::common(&[Decl::bool("on", true, "Equaliser in the path")]),
-        Part { prefix: "", count: Count::Bands, decls: BAND, defaults: &[("freq", FREQS)] },
+        Part { prefix: "", count: Count::Bands, decls: band::DECLS, defaults: &[("freq", band::FREQS)] },
     ];
 
     fn coeffs(part: usize, params: &Params, rate: f64) -> Targets {
         let mut to = Targets::default();
         if part > 0 {
-            to[..6].copy_from_slice(&band(&params.parts[part], rate));
+            to[..6].copy_from_slice(&band::section(&params.parts[part], rate));
         }
         to
     }
@@ -56,17 +38,9 @@ impl Processor for Eq {
     }
 }
 
-/// The section of one band.
-fn band(p: &PartValues, rate: f64) -> SvfCoeffs {
-    let shape = SHAPES[(p.num("type") as usize).min(SHAPES.len() - 1)];
-    let spec = Spec { shape, freq: p.num("freq"), gain_db: p.num("gain"), q: p.num("q") };
-    let idle = !p.on("on") || (shape.has_gain() && spec.gain_db == 0.0);
-    if idle { spec.neutral(rate) } else { spec.section(rate) }
-}
-
 /// Magnitude in dB at a frequency in Hz, of an equaliser that is on.
 pub fn response(params: &Params, rate: f64, hz: f64) -> f64 {
-    params.parts.iter().skip(1).map(|p| response_db(&band(p, rate), rate, hz)).sum()
+    params.parts.iter().skip(1).map(|p| band::response(p, rate, hz)).sum()
 }
 
 /// A bank of equalisers.

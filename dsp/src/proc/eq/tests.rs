@@ -1,9 +1,11 @@
 //! The equaliser against its bars, through the same calls as the bank makes.
 
 use super::*;
+use crate::kernel::band::{DECLS as BAND, FREQS, SHAPES, TYPES};
+use crate::kernel::design::Spec;
 use crate::lanes::{One32, One64};
 use crate::param::Value;
-use crate::proc::Running;
+use crate::proc::{PartValues, Running};
 use crate::ramp::Curve;
 use realfft::RealFftPlanner;
 use std::f64::consts::TAU;
