@@ -84,6 +84,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
         &[("monitor", monitor::checks), ("talkback", monitor::talkback), ("oscillator", monitor::oscillator)],
     ),
     ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq)]),
+    (
         "Colour",
         &[
             ("colour aliasing", colour::aliasing),
