@@ -37,6 +37,8 @@ pub struct Desk {
     fades: Vec<Active>,
     next_fade: u32,
     refade: bool,
+    /// Buttons that were pressed, each once.
+    pressed: Vec<ParamId>,
 }
 
 /// What a flush works on, each thing once.
@@ -73,6 +75,7 @@ impl Desk {
             fades: Vec::new(),
             next_fade: 0,
             refade: false,
+            pressed: Vec::new(),
         };
         desk.mirror_links();
         Ok(desk)
@@ -124,6 +127,13 @@ impl Desk {
             if entry.decl.access != Access::Write {
                 continue;
             }
+            if entry.decl.trigger {
+                if value.as_bool() && !self.pressed.contains(&id) {
+                    self.pressed.push(id);
+                    told.push(id);
+                }
+                continue;
+            }
             let value = entry.decl.clamp(value);
             let fading = self.fades.iter().any(|f| f.param == id);
             let slot = &mut self.values[id.0 as usize];
@@ -136,6 +146,11 @@ impl Desk {
             }
             self.mark(id);
         }
+    }
+
+    /// The buttons that were pressed since the last call.
+    pub fn take_pressed(&mut self) -> Vec<ParamId> {
+        std::mem::take(&mut self.pressed)
     }
 
     /// Turns every solo off.

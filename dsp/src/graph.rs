@@ -147,7 +147,7 @@ pub struct StripSpec {
     pub sends: Vec<usize>,
     /// The next channel follows this one as the right side.
     pub link: bool,
-    /// Loudness is measured.
+    /// The rig asks for the analysis of its output, see [`StripSpec::is_analysed`].
     pub loudness: bool,
 }
 
@@ -169,6 +169,11 @@ impl StripSpec {
         } else {
             vec![format!("{prefix}-{}", self.id)]
         }
+    }
+
+    /// Whether its output is analysed (loudness, correlation, spectrum): main always, others where the rig asks.
+    pub fn is_analysed(&self) -> bool {
+        self.loudness || self.kind == StripKind::Main
     }
 
     /// Number of audio channels.

@@ -458,7 +458,7 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
                 Step::Run(BankRef::Narrow(b)) => self.narrow[b].run(frame, n),
                 Step::Run(BankRef::Wide(b)) => self.wide[b].run(frame, n),
                 Step::Mix(m) => self.mix(m, frame, n),
-                Step::Write(seat) => self.write(seat, n),
+                Step::Write(seat) | Step::Tap(seat) => self.write(seat, n),
             }
         }
         for (b, plan) in self.banks.iter().enumerate() {

@@ -112,6 +112,28 @@ pub enum Access {
     Read,
 }
 
+/// How many numbers a parameter answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// One.
+    One,
+    /// One for each side of the strip.
+    Sides,
+    /// This many.
+    Fixed(u8),
+}
+
+impl Width {
+    /// Numbers on a strip of this many sides.
+    pub fn of(self, sides: usize) -> usize {
+        match self {
+            Width::One => 1,
+            Width::Sides => sides,
+            Width::Fixed(n) => usize::from(n),
+        }
+    }
+}
+
 /// What a text may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -155,13 +177,28 @@ pub struct Decl {
     pub structural: bool,
     /// Off at every start, whatever it was before: listening, not the mix.
     pub momentary: bool,
+    /// A button: setting it on does something once, and it always reads off.
+    pub trigger: bool,
+    /// How many numbers it answers.
+    pub width: Width,
     /// One line of documentation.
     pub doc: &'static str,
 }
 
 impl Decl {
     const fn new(path: &'static str, kind: Kind, unit: Unit, doc: &'static str) -> Self {
-        Decl { path, kind, unit, access: Access::Write, form: Form::Any, structural: false, momentary: false, doc }
+        Decl {
+            path,
+            kind,
+            unit,
+            access: Access::Write,
+            form: Form::Any,
+            structural: false,
+            momentary: false,
+            trigger: false,
+            width: Width::One,
+            doc,
+        }
     }
 
     /// A continuous number with a linear taper.
@@ -233,6 +270,25 @@ impl Decl {
     /// Marks a parameter that is off at every start and no state.
     pub const fn momentary(mut self) -> Self {
         self.momentary = true;
+        self
+    }
+
+    /// Marks a button: see [`Decl::trigger`]. It is no state.
+    pub const fn button(mut self) -> Self {
+        self.momentary = true;
+        self.trigger = true;
+        self
+    }
+
+    /// Marks a meter with a number for each side of the strip.
+    pub const fn sides(mut self) -> Self {
+        self.width = Width::Sides;
+        self
+    }
+
+    /// Marks a meter of this many numbers.
+    pub const fn numbers(mut self, count: u8) -> Self {
+        self.width = Width::Fixed(count);
         self
     }
 

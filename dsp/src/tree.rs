@@ -124,10 +124,69 @@ const MEMBER_REF: &Decl = &MEMBER;
 
 /// What the engine tells of a strip.
 pub const METERS: &[Decl] = &[
-    Decl::float("meter/in", Unit::Dbfs, -144.0, 60.0, -144.0, "Peak after trim; two sides of a stereo strip").meter(),
-    Decl::float("meter/out", Unit::Dbfs, -144.0, 60.0, -144.0, "Peak after everything; two sides of a stereo strip").meter(),
-    Decl::float("meter/rms", Unit::Dbfs, -144.0, 60.0, -144.0, "Level over 300 ms, a full-scale sine reads 0").meter(),
+    Decl::float("meter/in", Unit::Dbfs, -144.0, 60.0, -144.0, "Peak after trim; two sides of a stereo strip").meter().sides(),
+    Decl::float("meter/out", Unit::Dbfs, -144.0, 60.0, -144.0, "Peak after everything; two sides of a stereo strip")
+        .meter()
+        .sides(),
+    Decl::float("meter/rms", Unit::Dbfs, -144.0, 60.0, -144.0, "Level over 300 ms, a full-scale sine reads 0").meter().sides(),
 ];
+
+const fn loudness(path: &'static str, unit: Unit, doc: &'static str) -> Decl {
+    Decl::float(path, unit, -144.0, 60.0, -144.0, doc).meter()
+}
+
+const fn k_meter(path: &'static str, doc: &'static str) -> Decl {
+    Decl::float(path, Unit::Db, -144.0, 80.0, -144.0, doc).meter().sides()
+}
+
+/// Bands of `meter/spectrum`.
+pub const BANDS: usize = 60;
+
+/// What the analysis tells of a strip that has it, see [`StripSpec::is_analysed`]: of the strip's output, after
+/// everything, before the pan of a mono strip.
+///
+/// [`StripSpec::is_analysed`]: crate::graph::StripSpec::is_analysed
+pub const ANALYSIS: &[Decl] = &[
+    loudness("loudness/momentary", Unit::Lufs, "Loudness of the last 400 ms (BS.1770, EBU R 128); −144: no reading"),
+    loudness("loudness/shortterm", Unit::Lufs, "Loudness of the last 3 s; −144: no reading"),
+    loudness("loudness/integrated", Unit::Lufs, "Gated loudness since the reset; −144: no reading"),
+    loudness("loudness/range", Unit::Lu, "Loudness range since the reset (EBU Tech 3342); −144: no reading"),
+    loudness("loudness/truepeak", Unit::Dbtp, "Largest true peak since the reset, of the louder side; −144: no reading"),
+    k_meter("meter/k20", "Level over 600 ms above −20 dBFS, a sine being its peak (K-20, AES17); two sides of a stereo strip"),
+    k_meter("meter/k14", "The same above −14 dBFS (K-14)"),
+    k_meter("meter/k12", "The same above −12 dBFS (K-12)"),
+    Decl::float("meter/headroom", Unit::Db, -60.0, 144.0, 144.0, "From the largest sample since the reset up to full scale")
+        .meter(),
+    Decl::int("meter/clips", Unit::None, 0, 1 << 24, 0, "Samples at full scale or above since the reset, both sides").meter(),
+    Decl::float(
+        "meter/spectrum",
+        Unit::Dbfs,
+        -144.0,
+        60.0,
+        -144.0,
+        "60 numbers: sixths of an octave from 20 Hz to 20 kHz \
+        (edges 20 Hz · 10^(n/20)), mean of the sides, 125 ms; a full-scale sine reads 0 in its band",
+    )
+    .meter()
+    .numbers(BANDS as u8),
+];
+
+/// What the analysis tells of a stereo strip only.
+pub const ANALYSIS_STEREO: &[Decl] = &[
+    Decl::float("meter/correlation", Unit::None, -1.0, 1.0, 0.0, "Of the sides over 400 ms: 1 alike, 0 unrelated, −1 inverted")
+        .meter(),
+    Decl::float("meter/mid", Unit::Dbfs, -144.0, 60.0, -144.0, "Level of (L+R)/2 over 400 ms, a full-scale sine reads 0").meter(),
+    Decl::float("meter/side", Unit::Dbfs, -144.0, 60.0, -144.0, "Level of (L−R)/2 over 400 ms, a full-scale sine reads 0")
+        .meter(),
+];
+
+/// Starts the figures of the analysis anew that count from a reset.
+pub const RESET: &[Decl] = &[Decl::bool(
+    "loudness/reset",
+    false,
+    "Set on: integrated, range, truepeak, meter/headroom and meter/clips start anew; always reads off",
+)
+.button()];
 
 const REDUCTION: Decl = Decl::float("", Unit::Db, -144.0, 0.0, 0.0, "Gain change, ≤ 0 when reducing").meter();
 const REDUCTION_REF: &Decl = &REDUCTION;
@@ -290,6 +349,13 @@ impl Tree {
             if proc.kind.decl().meter {
                 self.push(owner, Slot::Meter, format!("meter/{}", proc.name), REDUCTION_REF, Value::Float(0.0));
             }
+        }
+        if strip.is_analysed() {
+            self.own(owner, Slot::Meter, "", ANALYSIS, None);
+            if strip.stereo {
+                self.own(owner, Slot::Meter, "", ANALYSIS_STEREO, None);
+            }
+            self.own(owner, Slot::Meter, "", RESET, None);
         }
         self.own(owner, Slot::Meter, "", FIGURES, None);
     }

@@ -24,7 +24,7 @@ pub(crate) use explain::quoted;
 use foldhash::fast::FixedState;
 use headroom_dsp::graph::{GraphSpec, StripKind};
 use headroom_dsp::param::Decl;
-use headroom_dsp::tree::{Entry, METERS, Owner, ParamId, Slot, Tree};
+use headroom_dsp::tree::{Entry, Owner, ParamId, Slot, Tree};
 use shape::Shape;
 use std::collections::HashMap;
 
@@ -202,13 +202,12 @@ impl AddressSpace {
         let id = (!name.single && usable(name.id)).then(|| name.id.into());
         owners.push(Member { number: number.as_str().into(), id, head });
         let begin = if name.single { format!("/{}/", name.kind) } else { format!("/{}/{number}/", name.kind) };
-        let stereo = matches!(first.owner, Owner::Strip(s) if spec.strips[s].stereo);
+        let sides = if let Owner::Strip(s) = first.owner { spec.strips[s].channels() } else { 1 };
         for entry in own {
             self.addresses.push_str(&begin);
             self.addresses.push_str(&entry.path);
-            let two = stereo && entry.slot == Slot::Meter && METERS.iter().any(|m| m.path == entry.path);
             let end = self.addresses.len() as u32;
-            self.params.push(Param { decl: entry.decl, end, owner, width: 1 + u8::from(two) });
+            self.params.push(Param { decl: entry.decl, end, owner, width: entry.decl.width.of(sides) as u8 });
         }
     }
 
@@ -260,7 +259,7 @@ impl AddressSpace {
         self.params[id.0 as usize].decl
     }
 
-    /// How many numbers a parameter answers: 2 for the level meters of stereo strips, else 1.
+    /// How many numbers a parameter answers: 2 for the level meters of stereo strips, 60 for a spectrum, mostly 1.
     pub fn width(&self, id: ParamId) -> usize {
         usize::from(self.params[id.0 as usize].width)
     }

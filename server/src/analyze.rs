@@ -1,11 +1,11 @@
 //! `headroom analyze`: what a file measures, in one pass and bounded memory.
 
-mod levels;
+pub mod levels;
 pub mod loudness;
 mod plot;
 mod report;
 mod spectrum;
-mod truepeak;
+pub mod truepeak;
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +63,7 @@ fn measure(path: &Path, progress: Progress<'_>) -> Result<Measured, FileError> {
     let mut reader = Reader::open(path)?;
     let spec = reader.spec().clone();
     let mut levels = Levels::new(spec.channels, spec.mask);
-    let mut loudness = Loudness::new(spec.rate, &weights(spec.channels, spec.mask));
+    let mut loudness = Loudness::new(spec.rate, &weights(spec.channels, spec.mask)).traced();
     let mut truepeak = TruePeak::new(spec.channels);
     let mut spectrum = Spectrum::new(spec.rate, spec.channels);
     let mut waveform = Waveform::new(spec.channels);

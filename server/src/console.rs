@@ -10,6 +10,8 @@ mod timed;
 
 use crate::backend::realtime::monotonic_nanos;
 use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, PortSpec, Status, Timing};
+use crate::metering::Metering;
+use crate::metering::readings::Readings;
 use crate::state::{self, Keeper, Memory, Writer};
 use clock::FrameClock;
 use headroom_dsp::desk::Desk;
@@ -18,7 +20,7 @@ use headroom_dsp::engine::{Handle, engine};
 use headroom_dsp::graph::schedule::Ports;
 use headroom_dsp::meter::Meters;
 use headroom_dsp::param::Value;
-use headroom_dsp::tree::ParamId;
+use headroom_dsp::tree::{Owner, ParamId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -55,6 +57,7 @@ pub struct Console {
     retire: bool,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
+    metering: Metering,
     source: Source,
     keeper: Keeper,
 }
@@ -96,12 +99,14 @@ impl Console {
         let ports = &desk.plan().ports;
         let (n, m) = (ports.inputs.len(), ports.outputs.len());
         let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..n + m).collect());
-        let (adopt, meters) = desk.adopt(None, inputs.clone(), outputs.clone());
+        let (mut metering, analysed) = Metering::start();
+        let taps_of = metering.arrange(desk.spec(), desk.rate());
+        let (adopt, meters) = desk.adopt(None, inputs.clone(), [&outputs[..], &taps_of].concat());
         let mut outbox = VecDeque::new();
         if let Err(command) = handle.send(Command::Adopt(adopt)) {
             outbox.push_back(command);
         }
-        backend.run(wrap(Live::new(engine, n, taps)));
+        backend.run(wrap(Live::new(engine, n, taps, analysed)));
         Console {
             clock: FrameClock::new(desk.rate()),
             desk,
@@ -119,6 +124,7 @@ impl Console {
             retire: false,
             inputs,
             outputs,
+            metering,
             source,
             keeper,
         }
@@ -137,6 +143,16 @@ impl Console {
     /// Meter cells by strip; others after a reload.
     pub fn meters(&self) -> &Arc<Meters> {
         &self.meters
+    }
+
+    /// What is analysed, by strip.
+    pub fn readings(&self) -> &[Option<Arc<Readings>>] {
+        self.metering.readings()
+    }
+
+    /// Frames that the analysis did not see because it was too slow.
+    pub fn unmeasured(&self) -> u64 {
+        self.metering.lost()
     }
 
     /// What audio runs at.
@@ -258,6 +274,12 @@ impl Console {
             }
         }
         self.post();
+        self.metering.tick();
+        for id in self.desk.take_pressed() {
+            if let Owner::Strip(strip) = self.desk.tree().entry(id).owner {
+                self.metering.reset(strip);
+            }
+        }
         let (frame, nanos) = self.handle.clock();
         self.clock.observe(frame, nanos);
         self.keeper.tick(monotonic_nanos());
@@ -283,7 +305,9 @@ impl Console {
             // What is not structural would be jumped to; it is carried, and set again after.
             tracing::debug!("changes ride along with the new schedule");
         }
-        let (adopt, meters) = self.desk.adopt(Some(before), self.inputs.clone(), self.outputs.clone());
+        let taps = self.metering.arrange(self.desk.spec(), self.desk.rate());
+        let outputs = [&self.outputs[..], &taps].concat();
+        let (adopt, meters) = self.desk.adopt(Some(before), self.inputs.clone(), outputs);
         self.meters = meters;
         self.swaps += 1;
         self.networks += 1;

@@ -359,7 +359,7 @@ impl<M: Mixer> Hub<M> {
 
     /// Empties the meters and follows what is on its way.
     fn look(&mut self) {
-        self.board.look(self.mixer.meters());
+        self.board.look(self.mixer.meters(), self.mixer.readings());
         for id in &self.watching {
             if let Some(watch) = self.clients.get_mut(*id).and_then(|c| c.watch.as_mut()) {
                 watch.gather(&self.board);

@@ -10,6 +10,7 @@ pub mod console;
 pub mod cues;
 pub mod demo;
 pub mod hub;
+pub mod metering;
 pub mod net;
 pub mod record;
 pub mod rig;

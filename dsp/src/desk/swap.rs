@@ -70,6 +70,7 @@ impl Desk {
             fades: Vec::new(),
             next_fade: 0,
             refade: false,
+            pressed: Vec::new(),
         }
     }
 

@@ -306,7 +306,7 @@ impl Maker<'_> {
         let delay = (self.plan.delays[index] > 0).then(|| {
             Delay::new(&Build { rate: self.rate, curve: &self.curve, lanes: &lanes, seeds: &seeds }, self.plan.delays[index])
         });
-        let out = !last.is_empty() || strips().any(|s| self.spec.strips[s].output.is_some());
+        let out = !last.is_empty() || strips().any(|s| self.spec.strips[s].output.is_some() || self.spec.strips[s].is_analysed());
         Bank::new(BankBuild { curve: &self.curve, rate: self.rate, used, pairs: plan.pairs, chain, last, delay, out })
     }
 }

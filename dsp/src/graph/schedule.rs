@@ -93,6 +93,8 @@ pub enum Step {
     Mix(usize),
     /// A bank's output to a port.
     Write(PortSeat),
+    /// A bank's output to the analysis; taps are counted behind the ports.
+    Tap(PortSeat),
 }
 
 /// The flat schedule.
@@ -179,6 +181,11 @@ pub fn schedule(
                 {
                     s.steps.push(Step::Write(PortSeat { bank: bank.bank, lane, port }));
                 }
+                if let Some((strip, side)) = *who
+                    && let Some(tap) = ports.tap[strip].map(|first| first + side)
+                {
+                    s.steps.push(Step::Tap(PortSeat { bank: bank.bank, lane, port: ports.outputs.len() + tap }));
+                }
             }
         }
     }
@@ -217,13 +224,19 @@ pub struct Ports {
     pub inputs: Vec<(String, Vec<String>)>,
     /// Names and connections of the outputs.
     pub outputs: Vec<(String, Vec<String>)>,
+    /// First tap of each strip that is analysed. A network that is given more ids of outputs than there are
+    /// ports hands the taps out under those.
+    pub tap: Vec<Option<usize>>,
 }
 
 impl Ports {
     /// The ports of a console.
     pub fn of(spec: &GraphSpec) -> Ports {
         let mut p = Ports::default();
+        let mut taps = 0;
         for (s, strip) in spec.strips.iter().enumerate() {
+            p.tap.push(strip.is_analysed().then_some(taps));
+            taps += if strip.is_analysed() { strip.channels() } else { 0 };
             // The one port of a mono strip takes all that the rig names.
             let connect = |to: &[String], side: usize| -> Vec<String> {
                 let own = if strip.stereo { to.get(side..).unwrap_or_default().get(..1).unwrap_or_default() } else { to };
@@ -308,6 +321,7 @@ impl fmt::Display for Schedule {
                     )?;
                 }
                 Step::Write(p) => writeln!(f, "write  {} lane {} -> port {}", bank(&p.bank), p.lane, p.port)?,
+                Step::Tap(p) => writeln!(f, "tap    {} lane {} -> analysis", bank(&p.bank), p.lane)?,
             }
         }
         Ok(())

@@ -70,7 +70,7 @@ pub fn verify(schedule: &Schedule, banks: &[BankPlan]) -> Vec<String> {
                     faults.push(format!("step {at}: a mix into buses.{} comes after it was entered", m.to));
                 }
             }
-            Step::Write(p) => {
+            Step::Write(p) | Step::Tap(p) => {
                 if !ran.contains_key(&p.bank) {
                     faults.push(format!("step {at}: {:?} is written before it ran", p.bank));
                 }

@@ -68,7 +68,7 @@ impl Levels {
 }
 
 /// Σ a·b in eight sums, so that the additions need not wait for each other.
-fn product(a: &[f64], b: &[f64]) -> f64 {
+pub fn product(a: &[f64], b: &[f64]) -> f64 {
     let (a8, a_rest) = a.as_chunks::<8>();
     let (b8, b_rest) = b.as_chunks::<8>();
     let mut sums = [0.0; 8];

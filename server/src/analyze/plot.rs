@@ -223,8 +223,8 @@ fn loudness(svg: &mut String, measured: &Measured, top: f64) {
     for level in [-50, -40, -30, -20, -10] {
         panel.grid_y(svg, f64::from(level), &format!("{level}"));
     }
-    panel.line(svg, measured.traces.loudness.momentary(), "#9cc3e6");
-    panel.line(svg, measured.traces.loudness.shortterm(), "#27659b");
+    panel.line(svg, measured.traces.loudness.momentary_trace(), "#9cc3e6");
+    panel.line(svg, measured.traces.loudness.shortterm_trace(), "#27659b");
     if let Some(integrated) = report.integrated {
         panel.line(svg, [(0.0, integrated), (panel.x[1], integrated)].into_iter(), "#c0392b");
     }

@@ -34,6 +34,8 @@ pub struct TruePeak {
     /// The end of what came before, one a channel, then room for the block.
     history: Vec<Vec<f32>>,
     peak: f32,
+    /// Frames that are passed over: what is between samples from before a reset.
+    skip: usize,
 }
 
 impl TruePeak {
@@ -41,7 +43,7 @@ impl TruePeak {
     pub fn new(channels: usize) -> Self {
         let phases: Vec<[f32; TAPS]> = (0..PHASES).map(phase).collect();
         let half_gain = phases[PHASES / 2].iter().map(|tap| tap.abs()).sum();
-        TruePeak { phases, half_gain, history: vec![vec![0.0; TAPS - 1]; channels], peak: 0.0 }
+        TruePeak { phases, half_gain, history: vec![vec![0.0; TAPS - 1]; channels], peak: 0.0, skip: 0 }
     }
 
     /// Takes the next frames, one slice a channel.
@@ -53,10 +55,22 @@ impl TruePeak {
         for (channel, block) in channels.iter().enumerate() {
             let mut signal = std::mem::take(&mut self.history[channel]);
             signal.extend(block.iter().map(|&sample| sample as f32));
-            self.scan(&signal);
+            self.scan(&signal[self.skip.min(block.len())..]);
             signal.drain(..signal.len() - (TAPS - 1));
             self.history[channel] = signal;
         }
+        self.skip = self.skip.saturating_sub(channels.first().map_or(0, Vec::len));
+    }
+
+    /// The peak so far as an amplitude, 1 being full scale; the last 48 samples are still to be looked between.
+    pub fn peak(&self) -> f64 {
+        f64::from(self.peak)
+    }
+
+    /// Starts anew from here on.
+    pub fn reset(&mut self) {
+        self.peak = 0.0;
+        self.skip = TAPS / 2;
     }
 
     /// The peak as an amplitude, 1 being full scale. Ends the signal: silence follows the last frame.

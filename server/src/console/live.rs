@@ -1,6 +1,7 @@
 //! The engine as the backend calls it, and the taps that record its outputs.
 
 use crate::backend::{Callback, Clock, Io};
+use crate::metering::tap::{self, Taps};
 use headroom_dsp::engine::Engine;
 use headroom_dsp::network;
 use std::sync::Arc;
@@ -49,18 +50,21 @@ pub struct Live {
     /// Port id of the first output at start; taps count from there.
     first: usize,
     taps: Vec<Tap>,
+    /// What the analysis listens to.
+    analysed: Taps,
 }
 
 impl Live {
     /// `first` is the port id of output 0.
-    pub fn new(engine: Engine, first: usize, taps: Vec<Tap>) -> Self {
-        Live { engine, first, taps }
+    pub fn new(engine: Engine, first: usize, taps: Vec<Tap>, analysed: Taps) -> Self {
+        Live { engine, first, taps, analysed }
     }
 }
 
 struct Ports<'a> {
     io: &'a mut dyn Io,
     taps: &'a mut [Tap],
+    analysed: &'a mut Taps,
     first: usize,
     frame: u64,
 }
@@ -71,6 +75,9 @@ impl network::Io for Ports<'_> {
     }
 
     fn output(&mut self, port: usize, at: usize, block: &[f64]) {
+        if port >= tap::FIRST {
+            return self.analysed.output(port, block);
+        }
         let out = self.io.output(port);
         for (to, x) in out.iter_mut().skip(at).zip(block) {
             *to = *x as f32;
@@ -92,7 +99,8 @@ impl Callback for Live {
 
     fn process(&mut self, io: &mut dyn Io, frames: usize, clock: Clock) {
         let frame = self.engine.frame();
-        let mut ports = Ports { io, taps: &mut self.taps, first: self.first, frame };
+        self.analysed.change();
+        let mut ports = Ports { io, taps: &mut self.taps, analysed: &mut self.analysed, first: self.first, frame };
         self.engine.process(&mut ports, frames, clock.nanos, f64::from(clock.rate));
     }
 }

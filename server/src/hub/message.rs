@@ -130,7 +130,7 @@ impl<M: Mixer> Hub<M> {
     fn tell(&mut self, to: ClientId, target: Target, now: u64) {
         let Hub { mixer, space, board, out, .. } = self;
         let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), frame: mixer.frame_now() };
-        let begun = out.message(&view.address(target), view.told(target).into_iter().flatten());
+        let begun = out.message(&view.address(target), view.told(target));
         self.answer(to, begun, now);
     }
 
@@ -146,7 +146,7 @@ impl<M: Mixer> Hub<M> {
             let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), frame: mixer.frame_now() };
             let begun = out.bundle();
             while let Some((target, behind)) = rest.split_first()
-                && out.element(begun, DATAGRAM, &view.address(*target), view.told(*target).into_iter().flatten())
+                && out.element(begun, DATAGRAM, &view.address(*target), view.told(*target))
             {
                 rest = behind;
             }

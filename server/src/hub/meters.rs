@@ -1,9 +1,12 @@
 //! Meters as the hub keeps them: the engine's cells emptied every 10 ms, the last 50 ms for those who
 //! ask, and for each subscriber the largest since its last report.
 
+use crate::metering::readings::{self, Readings};
 use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::meter::Meters;
-use headroom_dsp::tree::{Owner, ParamId, Slot, Tree};
+use headroom_dsp::param::{self, Access};
+use headroom_dsp::tree::{Entry, Owner, ParamId, Slot, Tree};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Time between two looks at the cells, in nanoseconds.
@@ -19,7 +22,7 @@ const FIXED: usize = 6;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gauge {
     at: usize,
-    sides: usize,
+    width: usize,
     kind: Kind,
 }
 
@@ -28,33 +31,46 @@ enum Kind {
     Peak,
     MeanSquare,
     Reduction,
+    /// A figure of the analysis, as it is told; a count is told as a whole number.
+    Figure {
+        count: bool,
+    },
 }
 
-/// Raw cells of a meter: linear, mean square or dB of reduction. The second side only of a stereo strip.
-pub type Sides = [f32; 2];
-
 impl Gauge {
-    /// Values told: one, or two of a stereo strip.
-    pub fn sides(&self) -> usize {
-        self.sides
+    /// Numbers told: one, two of a stereo strip's levels, more of a spectrum.
+    pub fn width(&self) -> usize {
+        self.width
     }
 
-    /// A raw cell as it is told.
+    /// Whether it is told as a whole number.
+    pub fn is_count(&self) -> bool {
+        self.kind == Kind::Figure { count: true }
+    }
+
+    /// A raw cell (linear, mean square, dB of reduction, or a figure) as it is told.
     pub fn told(&self, raw: f32) -> f32 {
         match self.kind {
             Kind::Peak => decibels(20.0, raw),
             Kind::MeanSquare => decibels(10.0, 2.0 * raw),
             // Not −0.
             Kind::Reduction => 0.0 - raw,
+            Kind::Figure { .. } => raw,
         }
     }
 
-    /// Whether a raw cell is that of a silent strip.
+    /// Whether a raw cell need not be told again while it stays: that of a silent strip, or a figure that stands.
     pub fn rests(&self, raw: f32) -> bool {
         match self.kind {
             Kind::Reduction => raw == 0.0,
+            Kind::Figure { .. } => true,
             _ => self.told(raw) <= FLOOR_DB,
         }
+    }
+
+    /// Whether the largest of several looks is told, and not the last.
+    pub fn peaks(&self) -> bool {
+        matches!(self.kind, Kind::Peak | Kind::Reduction)
     }
 }
 
@@ -67,6 +83,8 @@ fn decibels(factor: f32, x: f32) -> f32 {
 pub struct Board {
     gauges: Vec<Option<Gauge>>,
     first: Vec<usize>,
+    /// First figure of each strip that is analysed.
+    figures: Vec<Option<usize>>,
     /// The last looks, [`SLOTS`] times `width`.
     ring: Vec<f32>,
     width: usize,
@@ -76,31 +94,35 @@ pub struct Board {
 impl Board {
     /// The meters of a console, all silent.
     pub fn new(spec: &GraphSpec, tree: &Tree) -> Board {
-        let mut first = Vec::with_capacity(spec.strips.len());
-        let mut width = 0;
+        let mut board = Board::default();
         for strip in &spec.strips {
-            first.push(width);
-            width += FIXED + strip.chain.iter().filter(|p| p.kind.decl().meter).count();
+            board.first.push(board.width);
+            board.width += FIXED + strip.chain.iter().filter(|p| p.kind.decl().meter).count();
+            board.figures.push(strip.is_analysed().then_some(board.width));
+            board.width += if strip.is_analysed() { readings::cells() } else { 0 };
         }
-        let gauge = |path: &str, s: usize| {
-            let strip = &spec.strips[s];
-            let (at, sides) = (first[s], strip.channels());
-            Some(match path.strip_prefix("meter/")? {
-                "in" => Gauge { at, sides, kind: Kind::Peak },
-                "out" => Gauge { at: at + 2, sides, kind: Kind::Peak },
-                "rms" => Gauge { at: at + 4, sides, kind: Kind::MeanSquare },
-                name => {
-                    let k = strip.chain.iter().filter(|p| p.kind.decl().meter).position(|p| p.name == name)?;
-                    Gauge { at: at + FIXED + k, sides: 1, kind: Kind::Reduction }
-                }
-            })
-        };
-        let gauges = tree.entries().iter().map(|e| match (e.owner, e.slot) {
-            (Owner::Strip(s), Slot::Meter) => gauge(&e.path, s),
-            _ => None,
-        });
-        let gauges = gauges.collect();
-        Board { gauges, first, ring: vec![0.0; width * SLOTS], width, slot: 0 }
+        board.gauges = tree.entries().iter().map(|e| board.find(spec, e)).collect();
+        board.ring = vec![0.0; board.width * SLOTS];
+        board
+    }
+
+    fn find(&self, spec: &GraphSpec, entry: &Entry) -> Option<Gauge> {
+        let (Owner::Strip(s), Slot::Meter, Access::Meter) = (entry.owner, entry.slot, entry.decl.access) else { return None };
+        let strip = &spec.strips[s];
+        let (at, width) = (self.first[s], entry.decl.width.of(strip.channels()));
+        if let Some(place) = readings::place(&entry.path) {
+            let count = matches!(entry.decl.kind, param::Kind::Int { .. });
+            return Some(Gauge { at: self.figures[s]? + place, width, kind: Kind::Figure { count } });
+        }
+        Some(match entry.path.strip_prefix("meter/")? {
+            "in" => Gauge { at, width, kind: Kind::Peak },
+            "out" => Gauge { at: at + 2, width, kind: Kind::Peak },
+            "rms" => Gauge { at: at + 4, width, kind: Kind::MeanSquare },
+            name => {
+                let k = strip.chain.iter().filter(|p| p.kind.decl().meter).position(|p| p.name == name)?;
+                Gauge { at: at + FIXED + k, width, kind: Kind::Reduction }
+            }
+        })
     }
 
     /// The cells that a parameter reads, if it is a meter.
@@ -108,8 +130,8 @@ impl Board {
         self.gauges.get(id.0 as usize).copied().flatten()
     }
 
-    /// Empties the engine's cells. Their only reader.
-    pub fn look(&mut self, meters: &Meters) {
+    /// Empties the engine's cells and copies those of the analysis. Their only reader.
+    pub fn look(&mut self, meters: &Meters, readings: &[Option<Arc<Readings>>]) {
         self.slot = (self.slot + 1) % SLOTS;
         let now = &mut self.ring[self.slot * self.width..][..self.width];
         for (cells, &first) in meters.strips.iter().zip(&self.first) {
@@ -124,36 +146,40 @@ impl Board {
                 }
             }
         }
+        for (strip, first) in self.figures.iter().enumerate() {
+            let Some(cells) = first.and_then(|at| now.get_mut(at..at + readings::cells())) else { continue };
+            match readings.get(strip) {
+                Some(Some(readings)) => readings.copy(cells),
+                _ => Readings::default().copy(cells),
+            }
+        }
     }
 
     /// The cells of a meter at the last look.
-    pub fn now(&self, gauge: Gauge) -> Sides {
+    pub fn now(&self, gauge: Gauge) -> &[f32] {
         self.at(self.slot, gauge)
     }
 
-    /// The largest of the last 50 ms; a mean square as it is.
-    pub fn recent(&self, gauge: Gauge) -> Sides {
-        if gauge.kind == Kind::MeanSquare {
-            return self.now(gauge);
+    /// One cell of a meter that was asked: the largest of the last 50 ms where peaks are told.
+    pub fn recent(&self, gauge: Gauge, which: usize) -> f32 {
+        if !gauge.peaks() {
+            return self.now(gauge)[which];
         }
-        (0..SLOTS).map(|slot| self.at(slot, gauge)).fold([0.0; 2], larger)
+        (0..SLOTS).map(|slot| self.at(slot, gauge)[which]).fold(0.0, f32::max)
     }
 
-    fn at(&self, slot: usize, gauge: Gauge) -> Sides {
-        let cells = &self.ring[slot * self.width + gauge.at..];
-        [cells[0], if gauge.sides > 1 { cells[1] } else { 0.0 }]
+    fn at(&self, slot: usize, gauge: Gauge) -> &[f32] {
+        &self.ring[slot * self.width + gauge.at..][..gauge.width]
     }
 }
 
 impl Gauge {
     /// What a report gathers from one more look.
-    pub fn gather(&self, sum: Sides, now: Sides) -> Sides {
-        if self.kind == Kind::MeanSquare { now } else { larger(sum, now) }
+    pub fn gather(&self, sum: &mut [f32], now: &[f32]) {
+        for (sum, now) in sum.iter_mut().zip(now) {
+            *sum = if self.peaks() { sum.max(*now) } else { *now };
+        }
     }
-}
-
-fn larger(a: Sides, b: Sides) -> Sides {
-    [a[0].max(b[0]), a[1].max(b[1])]
 }
 
 /// Times a strip was reset because it was not finite.

@@ -2,6 +2,7 @@
 
 use crate::backend::{BackendEvent, Format, Status, Timing};
 use crate::console::{Console, Reloaded};
+use crate::metering::readings::Readings;
 use crate::state;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::meter::Meters;
@@ -35,6 +36,14 @@ pub trait Mixer {
     fn frame_at(&self, nanos: u64) -> u64;
     /// Meter cells by strip; others after a reload or a swap.
     fn meters(&self) -> &Arc<Meters>;
+    /// What is analysed, by strip; others after a reload.
+    fn readings(&self) -> &[Option<Arc<Readings>>] {
+        &[]
+    }
+    /// Frames that the analysis missed.
+    fn unmeasured(&self) -> u64 {
+        0
+    }
     /// Rate and period.
     fn format(&self) -> Format;
     /// Whether a structural parameter may take a value; the reason where not.
@@ -95,6 +104,12 @@ impl Mixer for Console {
     }
     fn meters(&self) -> &Arc<Meters> {
         self.meters()
+    }
+    fn readings(&self) -> &[Option<Arc<Readings>>] {
+        self.readings()
+    }
+    fn unmeasured(&self) -> u64 {
+        self.unmeasured()
     }
     fn format(&self) -> Format {
         self.format()

@@ -57,6 +57,7 @@ impl<M: Mixer> Hub<M> {
             ("process-max", micros(timing.process.max())),
             ("faults", whole(timing.faults())),
             ("xruns", whole(timing.xruns())),
+            ("unmeasured", whole(self.mixer.unmeasured())),
             ("outages", whole(backend.outages)),
             ("missing", Arg::from(missing)),
             ("clients", whole(self.clients.count() as u64)),

@@ -1,6 +1,6 @@
 //! What addresses tell now.
 
-use super::meters::{Board, Gauge, Sides, faults};
+use super::meters::{Board, Gauge, faults};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::meter::Meters;
 use headroom_dsp::param::{Access, Value};
@@ -20,9 +20,6 @@ pub(super) struct View<'a> {
     pub frame: u64,
 }
 
-/// The arguments of an answer.
-pub(super) type Told = [Option<Arg>; 2];
-
 impl View<'_> {
     /// The address that answers carry.
     pub fn address(&self, target: Target) -> Cow<'_, str> {
@@ -33,23 +30,30 @@ impl View<'_> {
     }
 
     /// The present value as arguments.
-    pub fn told(&self, target: Target) -> Told {
-        if let Some(gauge) = self.board.gauge(target.param) {
-            return self.meter(target, gauge, self.board.recent(gauge));
-        }
-        let (decl, value) = (self.space.decl(target.param), self.value(target.param));
-        [Some(if target.norm { coerce::answer_norm(decl, &value) } else { coerce::answer(decl, &value) }), None]
+    pub fn told(&self, target: Target) -> impl Iterator<Item = Arg> {
+        let gauge = self.board.gauge(target.param);
+        let value = gauge.is_none().then(|| {
+            let (decl, value) = (self.space.decl(target.param), self.value(target.param));
+            if target.norm { coerce::answer_norm(decl, &value) } else { coerce::answer(decl, &value) }
+        });
+        let cells = gauge.into_iter().flat_map(move |g| (0..g.width()).map(move |n| (g, self.board.recent(g, n))));
+        value.into_iter().chain(cells.map(move |(gauge, raw)| self.cell(target, gauge, raw)))
     }
 
     /// The arguments of a meter with these cells.
-    pub fn meter(&self, target: Target, gauge: Gauge, raw: Sides) -> Told {
-        let decl = self.space.decl(target.param);
-        let one = |side: usize| {
-            let told = gauge.told(raw[side]);
-            let travel = || decl.to_norm(&Value::Float(f64::from(told))) as f32;
-            Arg::Float(if target.norm { travel() } else { told })
-        };
-        [Some(one(0)), (gauge.sides() > 1).then(|| one(1))]
+    pub fn meter(&self, target: Target, gauge: Gauge, raw: &[f32]) -> impl Iterator<Item = Arg> {
+        raw.iter().map(move |raw| self.cell(target, gauge, *raw))
+    }
+
+    fn cell(&self, target: Target, gauge: Gauge, raw: f32) -> Arg {
+        let told = gauge.told(raw);
+        if target.norm {
+            Arg::Float(self.space.decl(target.param).to_norm(&Value::Float(f64::from(told))) as f32)
+        } else if gauge.is_count() {
+            Arg::Int(told as i32)
+        } else {
+            Arg::Float(told)
+        }
     }
 
     /// The present value of a parameter that is no meter.

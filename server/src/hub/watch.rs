@@ -10,7 +10,7 @@
 //! asks to be brought up to date gets what changed or was told after the batch it saw last.
 
 use super::client::{Client, Sort};
-use super::meters::{Board, Gauge, Sides};
+use super::meters::{Board, Gauge};
 use super::outbox::{Begun, Outbox};
 use super::view::View;
 use headroom_dsp::tree::ParamId;
@@ -67,8 +67,9 @@ pub struct Sub {
 struct Meter {
     target: Target,
     gauge: Gauge,
-    sum: Sides,
-    told: Sides,
+    /// What its next report tells, and what the last one told.
+    sum: Box<[f32]>,
+    told: Box<[f32]>,
     told_at: u64,
 }
 
@@ -220,7 +221,16 @@ impl Watch {
                 let target = Target { param, norm };
                 let (Some(gauge), Some(sub)) = (board.gauge(param), self.owner[index(target)].checked_sub(1)) else { continue };
                 let known = meters.iter().position(|m| m.target == target);
-                let new = || Meter { target, gauge, sum: [0.0; 2], told: [0.0; 2], told_at: 0 };
+                let new = || {
+                    let mut sum: Box<[f32]> = board.now(gauge).into();
+                    let mut told = sum.clone();
+                    // Peaks count from now on; figures that stand are told once in any case.
+                    told.fill(if gauge.peaks() { 0.0 } else { f32::NAN });
+                    if gauge.peaks() {
+                        sum.fill(0.0);
+                    }
+                    Meter { target, gauge, sum, told, told_at: 0 }
+                };
                 let meter = known.map_or_else(new, |k| meters.swap_remove(k));
                 self.subs[usize::from(sub)].meters.push(meter);
             }
@@ -257,7 +267,7 @@ impl Watch {
     /// Takes one more look of the meters into account.
     pub fn gather(&mut self, board: &Board) {
         for meter in self.subs.iter_mut().flat_map(|s| &mut s.meters) {
-            meter.sum = meter.gauge.gather(meter.sum, board.now(meter.gauge));
+            meter.gauge.gather(&mut meter.sum, board.now(meter.gauge));
         }
     }
 
@@ -435,16 +445,20 @@ impl Watch {
         let mut meters = std::mem::take(&mut self.subs[sub].meters);
         let mut begun = None;
         for meter in &mut meters {
-            let raw = std::mem::take(&mut meter.sum);
             // A silent strip costs nothing; one packet lost must not leave a meter standing.
-            let rests = raw.iter().all(|r| meter.gauge.rests(*r));
-            if rests && raw == meter.told && to.now.saturating_sub(meter.told_at) < IDLE {
+            let rests = meter.sum.iter().all(|r| meter.gauge.rests(*r));
+            if rests && meter.sum == meter.told && to.now.saturating_sub(meter.told_at) < IDLE {
                 continue;
             }
-            let told = to.view.meter(meter.target, meter.gauge, raw);
+            meter.told.copy_from_slice(&meter.sum);
+            meter.told_at = to.now;
+            if meter.gauge.peaks() {
+                meter.sum.fill(0.0);
+            }
+            let told = || to.view.meter(meter.target, meter.gauge, &meter.told);
             let address = to.view.address(meter.target);
             let bundle = *begun.get_or_insert_with(|| to.out.bundle());
-            if !to.out.element(bundle, DATAGRAM - REV_BYTES, &address, told.clone().into_iter().flatten()) {
+            if !to.out.element(bundle, DATAGRAM - REV_BYTES, &address, told()) {
                 if !self.has_room() || !to.send(bundle) {
                     to.out.cancel(bundle);
                     self.subs[sub].meters = meters;
@@ -452,9 +466,8 @@ impl Watch {
                 }
                 let bundle = to.out.bundle();
                 begun = Some(bundle);
-                to.out.element(bundle, DATAGRAM - REV_BYTES, &address, told.into_iter().flatten());
+                to.out.element(bundle, DATAGRAM - REV_BYTES, &address, told());
             }
-            (meter.told, meter.told_at) = (raw, to.now);
         }
         self.subs[sub].meters = meters;
         if let Some(bundle) = begun {
@@ -487,7 +500,7 @@ pub(super) struct Recipient<'a> {
 impl Recipient<'_> {
     /// Adds a target with its present value; false where the bundle is full.
     fn element(&mut self, begun: Begun, target: Target) -> bool {
-        let told = self.view.told(target).into_iter().flatten();
+        let told = self.view.told(target);
         self.out.element(begun, DATAGRAM - REV_BYTES, &self.view.address(target), told)
     }
 

@@ -98,7 +98,7 @@ pub struct Draft<'n> {
     pub sends: Vec<(&'n Key, &'n Node)>,
     /// Where the link to the next channel is asked for.
     pub link: Option<Range<usize>>,
-    /// Loudness is measured.
+    /// The output is analysed: loudness, correlation, spectrum.
     pub loudness: bool,
 }
 
@@ -386,11 +386,6 @@ impl<'n> Draft<'n> {
             self.to = self.section.span("to").map(|span| (to, span));
         }
         self.loudness = self.section.switch("loudness", report).unwrap_or(false);
-        if self.loudness
-            && let Some((key, _)) = self.section.raw("loudness")
-        {
-            report.warning(&key.span, "`loudness` is not built yet".into(), "no effect");
-        }
         if let Some((_, table)) = self.section.table("send", report) {
             self.sends = table.entries.iter().map(|(k, n)| (k, n)).collect();
         }

@@ -5,6 +5,9 @@ use crate::console::Reloaded;
 use crate::hub::client::Way;
 use crate::hub::mixer::Mixer;
 use crate::hub::{Hub, Moment};
+use crate::metering::readings::Readings;
+use crate::metering::tap::{self, Taps};
+use crate::metering::{Analysis, Metering};
 use crate::rig;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::engine::message::{Batch, Command, Returned};
@@ -13,7 +16,7 @@ use headroom_dsp::lanes::Path;
 use headroom_dsp::meter::Meters;
 use headroom_dsp::network::Io;
 use headroom_dsp::param::Value;
-use headroom_dsp::tree::{ParamId, Tree};
+use headroom_dsp::tree::{Owner, ParamId, Tree};
 use headroom_protocol::intent::ClientId;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 use std::collections::BTreeMap;
@@ -35,6 +38,7 @@ struct Ports {
     level: f32,
     input: Vec<f32>,
     output: BTreeMap<usize, Vec<f64>>,
+    taps: Option<Taps>,
     at: usize,
 }
 
@@ -43,6 +47,9 @@ impl Io for Ports {
         &self.input
     }
     fn output(&mut self, port: usize, at: usize, block: &[f64]) {
+        if port >= tap::FIRST {
+            return self.taps.iter_mut().for_each(|taps| taps.output(port, block));
+        }
         let all = self.output.entry(port).or_default();
         all.resize(self.at + at, 0.0);
         all.extend_from_slice(block);
@@ -55,6 +62,8 @@ pub struct BenchMixer {
     pub engine: Engine,
     handle: Handle,
     meters: Arc<Meters>,
+    metering: Metering,
+    analysis: Analysis,
     ports: Ports,
     next_rig: Option<&'static str>,
     seq: u64,
@@ -82,13 +91,16 @@ impl BenchMixer {
     fn new(text: &str, now: Arc<AtomicU64>) -> BenchMixer {
         let (mut desk, _) = desk(text);
         let (engine, mut handle) = engine(RATE as f64, 0.0);
-        let meters = adopt(&mut desk, None, &mut handle);
-        let (ports, projected) = (Ports::default(), Vec::new());
+        let (mut metering, taps, analysis) = Metering::new();
+        let meters = adopt(&mut desk, None, &mut handle, &mut metering);
+        let (ports, projected) = (Ports { taps: Some(taps), ..Ports::default() }, Vec::new());
         BenchMixer {
             desk,
             engine,
             handle,
             meters,
+            metering,
+            analysis,
             ports,
             next_rig: None,
             seq: 0,
@@ -104,15 +116,18 @@ impl BenchMixer {
     /// Runs one period; the clock is the caller's.
     fn run(&mut self) {
         let nanos = self.now.load(Ordering::Relaxed).max(1);
+        self.analysis.poll();
         self.ports.input = vec![self.ports.level; PERIOD as usize];
         self.ports.at = self.engine.frame() as usize;
+        self.ports.taps.iter_mut().for_each(Taps::change);
         self.engine.process(&mut self.ports, PERIOD as usize, nanos, RATE as f64);
     }
 }
 
-fn adopt(desk: &mut Desk, before: Option<&Desk>, handle: &mut Handle) -> Arc<Meters> {
+fn adopt(desk: &mut Desk, before: Option<&Desk>, handle: &mut Handle, metering: &mut Metering) -> Arc<Meters> {
     let ports = desk.plan().ports.clone();
-    let (adopt, meters) = desk.adopt(before, (0..ports.inputs.len()).collect(), (0..ports.outputs.len()).collect());
+    let outputs = (0..ports.outputs.len()).chain(metering.arrange(desk.spec(), desk.rate())).collect();
+    let (adopt, meters) = desk.adopt(before, (0..ports.inputs.len()).collect(), outputs);
     assert!(handle.send(Command::Adopt(adopt)).is_ok());
     meters
 }
@@ -133,9 +148,15 @@ impl Mixer for BenchMixer {
                 self.under_way -= 1;
             }
         }
+        self.metering.tick();
+        for id in self.desk.take_pressed() {
+            if let Owner::Strip(strip) = self.desk.tree().entry(id).owner {
+                self.metering.reset(strip);
+            }
+        }
         if self.desk.needs_swap() {
             let before = self.desk.replan_structure().expect("it compiles");
-            self.meters = adopt(&mut self.desk, Some(&before), &mut self.handle);
+            self.meters = adopt(&mut self.desk, Some(&before), &mut self.handle, &mut self.metering);
             self.networks += 1;
         }
     }
@@ -179,6 +200,9 @@ impl Mixer for BenchMixer {
     fn meters(&self) -> &Arc<Meters> {
         &self.meters
     }
+    fn readings(&self) -> &[Option<Arc<Readings>>] {
+        self.metering.readings()
+    }
     fn format(&self) -> Format {
         Format { rate: RATE as u32, period: PERIOD as u32 }
     }
@@ -190,7 +214,7 @@ impl Mixer for BenchMixer {
         let before = self.desk.skeleton();
         let (new, rig) = desk(text);
         self.desk = new;
-        self.meters = adopt(&mut self.desk, Some(&before), &mut self.handle);
+        self.meters = adopt(&mut self.desk, Some(&before), &mut self.handle, &mut self.metering);
         self.networks += 1;
         Ok(Reloaded { rig })
     }

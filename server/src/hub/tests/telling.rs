@@ -354,3 +354,44 @@ fn one_round_is_one_batch_to_the_engine() {
     bench.run(STEP);
     assert_eq!(bench.hub.mixer.flushes, before + 1);
 }
+
+#[test]
+fn figures_of_the_analysis_are_told_like_meters() {
+    let mut bench = Bench::new();
+    let (one, two) = (bench.client(1), bench.client(2));
+    // Two channels at the centre: 3 dB below twice 0.5, alike on both sides.
+    bench.play(0.5);
+    bench.run(SECOND);
+    let widths =
+        [("/main/meter/spectrum", 60), ("/main/meter/k20", 2), ("/main/meter/correlation", 1), ("/main/loudness/range", 1)];
+    for (address, width) in widths {
+        bench.send(one, address, &[]);
+        assert_eq!(bench.heard(one)[0].1.len(), width, "{address}");
+    }
+    assert!((bench.number(one, "/main/meter/headroom") - 3.01).abs() < 0.01);
+    assert!((bench.number(one, "/main/meter/correlation") - 1.0).abs() < 1e-6);
+    assert!((bench.number(one, "/norm/main/meter/correlation") - 1.0).abs() < 1e-6);
+    assert_eq!(bench.ask(one, "/main/meter/clips"), OscType::Int(0));
+    bench.send(one, "/ch/1/loudness/integrated", &[]);
+    assert_eq!(bench.heard(one)[0].0, "/error", "no analysis on a strip whose rig does not ask for it");
+    // A figure that stands is told at once and once a second; one that moves at the rate of meters.
+    bench.send(one, "/subscribe", &["/main/meter/headroom".into(), OscType::Int(60)]);
+    bench.run(4 * SECOND);
+    let told = bench.heard(one).iter().filter(|h| h.0 == "/main/meter/headroom").count();
+    assert!((4..=7).contains(&told), "{told}");
+    // The reset: any number from one half up, always read as off, told to who listens.
+    bench.subscribe(two, &["/main/loudness/*".into(), OscType::Int(60)]);
+    bench.play(0.25);
+    bench.run(SECOND);
+    bench.send(one, "/main/loudness/reset", &[f(0.0)]);
+    bench.run(SECOND / 10);
+    assert!((bench.number(one, "/main/meter/headroom") - 3.01).abs() < 0.01);
+    bench.heard(two);
+    bench.send(one, "/main/loudness/reset", &[f(1.0)]);
+    bench.send(one, "/main/loudness/reset", &[f(0.0)]);
+    bench.run(SECOND / 10);
+    assert!((bench.number(one, "/main/meter/headroom") - 9.03).abs() < 0.01);
+    assert_eq!(bench.number(one, "/main/loudness/reset"), 0.0);
+    let resets: Vec<_> = bench.heard(two).into_iter().filter(|h| h.0 == "/main/loudness/reset").collect();
+    assert_eq!(resets, [("/main/loudness/reset".to_owned(), vec![OscType::Int(0)])]);
+}
