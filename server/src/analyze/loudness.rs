@@ -225,8 +225,7 @@ impl Loudness {
 
     /// Integrated loudness in LUFS; `None` where no block passes the gate at −70.
     pub fn integrated(&self) -> Option<f64> {
-        let ungated = mean_above(&self.blocks, energy_of(ABSOLUTE_GATE))?;
-        mean_above(&self.blocks, energy_of(ABSOLUTE_GATE).max(ungated / 10.0)).map(lufs)
+        together(std::iter::once(self))
     }
 
     /// The largest momentary loudness in LUFS; `None` in silence or under 400 ms.
@@ -261,8 +260,15 @@ impl Loudness {
     }
 }
 
-fn mean_above(energies: &[f64], gate: f64) -> Option<f64> {
-    let (count, sum) =
-        energies.iter().filter(|&&energy| energy >= gate).fold((0u64, 0.0), |(count, sum), energy| (count + 1, sum + energy));
+/// Integrated loudness of several programmes as if they were one, as an album is; no window spans two of them.
+pub fn together<'a>(programmes: impl Iterator<Item = &'a Loudness> + Clone) -> Option<f64> {
+    let blocks = || programmes.clone().flat_map(|programme| &programme.blocks);
+    let ungated = mean_above(blocks(), energy_of(ABSOLUTE_GATE))?;
+    mean_above(blocks(), energy_of(ABSOLUTE_GATE).max(ungated / 10.0)).map(lufs)
+}
+
+fn mean_above<'a>(energies: impl IntoIterator<Item = &'a f64>, gate: f64) -> Option<f64> {
+    let heard = energies.into_iter().filter(|&&energy| energy >= gate);
+    let (count, sum) = heard.fold((0u64, 0.0), |(count, sum), energy| (count + 1, sum + energy));
     (count > 0).then(|| sum / count as f64)
 }

@@ -194,7 +194,7 @@ fn grid_time(svg: &mut String, panel: &Panel) {
 
 fn waveform(svg: &mut String, measured: &Measured, top: f64) {
     let report = &measured.report;
-    let form = &measured.traces.waveform;
+    let form = &measured.waveform;
     let seconds = report.seconds.max(1e-3);
     // Eight rows can be told apart; of more channels the first eight are drawn.
     let rows = form.channels.len().min(8);
@@ -223,8 +223,8 @@ fn loudness(svg: &mut String, measured: &Measured, top: f64) {
     for level in [-50, -40, -30, -20, -10] {
         panel.grid_y(svg, f64::from(level), &format!("{level}"));
     }
-    panel.line(svg, measured.traces.loudness.momentary(), "#9cc3e6");
-    panel.line(svg, measured.traces.loudness.shortterm(), "#27659b");
+    panel.line(svg, measured.loudness.momentary(), "#9cc3e6");
+    panel.line(svg, measured.loudness.shortterm(), "#27659b");
     if let Some(integrated) = report.integrated {
         panel.line(svg, [(0.0, integrated), (panel.x[1], integrated)].into_iter(), "#c0392b");
     }
@@ -250,6 +250,6 @@ fn spectrum(svg: &mut String, measured: &Measured, top: f64) {
     for level in [-80, -60, -40, -20] {
         panel.grid_y(svg, f64::from(level), &format!("{level}"));
     }
-    panel.line(svg, measured.traces.spectrum.curve().into_iter(), "#27659b");
+    panel.line(svg, measured.spectrum.curve().into_iter(), "#27659b");
     panel.caption(svg, "spectrum, 1/24 octave, dB re the whole, over Hz");
 }
