@@ -31,7 +31,7 @@ const BLOCK: usize = 8_192;
 pub struct Options {
     /// JSON in place of tables.
     pub json: bool,
-    /// Where to draw waveform, loudness and spectrum, as SVG.
+    /// Where to draw waveform, loudness and spectrum, as PNG or SVG.
     pub plot: Option<PathBuf>,
 }
 
@@ -183,10 +183,8 @@ fn run_inner(
         return Ok(2);
     }
     // Before the work, not after it.
-    if let Some(plot) = &options.plot
-        && !plot.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"))
-    {
-        writeln!(err, "{}: plots are drawn as SVG; give a name that ends in .svg", plot.display())?;
+    if let Some(plot) = options.plot.as_ref().filter(|plot| plot::Kind::of(plot).is_none()) {
+        writeln!(err, "{}: plots are PNG or SVG; give a name that ends in .png or .svg", plot.display())?;
         return Ok(2);
     }
     let mut status = 0;
@@ -215,12 +213,14 @@ fn run_inner(
         writeln!(out)?;
     }
     out.flush()?;
-    if let Some(plot) = &options.plot
-        && !all.is_empty()
-        && let Err(error) = std::fs::write(plot, plot::svg(&all))
-    {
-        writeln!(err, "{}: cannot write the plot: {error}", plot.display())?;
-        status = status.max(1);
+    if let Some(plot) = &options.plot {
+        let files: Vec<&str> = all.iter().map(|measured| measured.report.file.as_str()).collect();
+        for (path, measured) in plot::names(plot, &files).iter().zip(&all) {
+            if let Err(error) = plot::write(path, measured) {
+                writeln!(err, "{}: cannot write the plot: {error}", path.display())?;
+                status = status.max(1);
+            }
+        }
     }
     Ok(status)
 }

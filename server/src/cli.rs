@@ -108,8 +108,8 @@ struct AnalyzeArgs {
     /// An array with one object a file.
     #[arg(long)]
     json: bool,
-    /// A picture: waveform, spectrum, loudness over time (SVG).
-    #[arg(long)]
+    /// A picture: waveform, loudness over time, spectrum; PNG or SVG by its name. Several files get one each, by theirs.
+    #[arg(long, value_name = "PICTURE")]
     plot: Option<PathBuf>,
 }
 
