@@ -8,6 +8,7 @@ mod eq;
 mod every;
 mod limiter;
 mod loudness;
+mod mastering;
 mod moving;
 mod output;
 mod processors;
@@ -76,6 +77,10 @@ const SECTIONS: &[(&str, &[Part])] = &[
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
+    (
+        "Mastering: `headroom master` of a dense and of a dynamic song",
+        &[("mastering", mastering::targets), ("mastering albums", mastering::album)],
+    ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

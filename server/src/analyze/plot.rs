@@ -300,6 +300,8 @@ fn waveform_panel(shapes: &mut Vec<Shape>, measured: &Measured, top: f64) -> f64
         let place = |value: f64| middle + 0.46 * value / loudest;
         let levels: &[(f64, &str)] = if rows <= 2 { &[(1.0, "0"), (0.501, "−6"), (-0.501, "−6"), (-1.0, "0")] } else { &[] };
         for (level, label) in levels {
+            // Where two rows meet, one label is enough.
+            let label = if *level == -1.0 && row + 1 < rows { "" } else { label };
             panel.grid_y(shapes, place(*level), label);
         }
         let per_bucket = form.width as f64 / f64::from(report.rate);
