@@ -5,7 +5,7 @@ pub mod loudness;
 mod plot;
 mod report;
 mod spectrum;
-mod truepeak;
+pub mod truepeak;
 
 #[cfg(test)]
 mod tests;
@@ -78,11 +78,6 @@ impl Meter {
             waveform: Waveform::new(channels),
             apart: vec![Vec::with_capacity(BLOCK); channels],
         }
-    }
-
-    /// Samples in a frame.
-    pub fn channels(&self) -> usize {
-        self.channels
     }
 
     /// Takes the next whole frames, interleaved.

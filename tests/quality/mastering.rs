@@ -81,6 +81,6 @@ pub fn album(t: &mut Table) -> Done {
     let (x, y) = (read(files[0])?.channels.swap_remove(0), read(&masters[0])?.channels.swap_remove(0));
     let gain = y.iter().zip(&x).map(|(y, x)| y * x).sum::<f64>() / x.iter().map(|x| x * x).sum::<f64>();
     let scaled: Vec<f64> = x.iter().map(|x| x * gain).collect();
-    t.most("album: a song less itself at the gain", db(apart(&y, &scaled)), -140.0, "dBFS");
+    t.most("album: a song less itself at the gain", apart(&y, &scaled), -140.0, "dBFS");
     Ok(())
 }

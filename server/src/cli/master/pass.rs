@@ -3,6 +3,7 @@
 use super::super::Fail;
 use super::super::job::{CHUNK, Job};
 use super::strip::{Setting, Strip};
+use crate::analyze::truepeak::FineTruePeak;
 use crate::analyze::{Measured, Meter};
 use crate::audiofile::{Format, Quantiser, RateReader, Reader, Shape, Writer};
 use crate::cues;
@@ -27,6 +28,8 @@ pub struct Song {
 pub struct Pass {
     /// All readings of what comes out, as it is written.
     pub measured: Measured,
+    /// Largest true peak, by a longer filter than that of the report; an amplitude.
+    pub peak: f64,
     /// What the limiter took off at most, dB.
     pub reduction: f64,
 }
@@ -71,6 +74,8 @@ struct Sink {
     quantisers: Vec<Quantiser>,
     full: f64,
     meter: Meter,
+    peak: FineTruePeak,
+    apart: Vec<Vec<f64>>,
     writer: Option<Writer>,
 }
 
@@ -84,18 +89,25 @@ impl Sink {
         let plain = Format { dither: Shape::Off, ..format.clone() };
         let writer = to.map(|draft| Writer::create(&draft.path, &plain)).transpose()?;
         let full = word.map_or(1.0, |word| f64::from(1u32 << (word - 1)));
-        Ok(Sink { quantisers, full, meter: Meter::new(format.rate, format.channels, format.mask), writer })
+        let meter = Meter::new(format.rate, format.channels, format.mask);
+        let (peak, apart) = (FineTruePeak::new(format.channels), vec![Vec::new(); format.channels]);
+        Ok(Sink { quantisers, full, meter, peak, apart, writer })
     }
 
     /// Takes whole frames, and changes them to what the file will hold.
     fn take(&mut self, frames: &mut [f64]) -> Result<(), Fail> {
+        let step = self.apart.len();
         for (quantiser, channel) in self.quantisers.iter_mut().zip(0..) {
-            let step = self.meter.channels();
             for sample in frames.iter_mut().skip(channel).step_by(step) {
                 *sample = f64::from(quantiser.quantise(*sample)) / self.full;
             }
         }
         self.meter.add(frames);
+        for (channel, samples) in self.apart.iter_mut().enumerate() {
+            samples.clear();
+            samples.extend(frames.iter().skip(channel).step_by(step));
+        }
+        self.peak.add(&self.apart);
         match &mut self.writer {
             Some(writer) => Ok(writer.write_f64(frames)?),
             None => Ok(()),
@@ -154,5 +166,5 @@ pub fn run(song: &Song, strip: &Strip, setting: Setting, to: Option<&Draft>, at:
         writer.finish()?;
     }
     let name = to.map_or(&song.file, |_| &song.to).display().to_string();
-    Ok(Pass { measured: sink.meter.finish(name), reduction: job.most_reduction(main) })
+    Ok(Pass { measured: sink.meter.finish(name), peak: sink.peak.finish(), reduction: job.most_reduction(main) })
 }

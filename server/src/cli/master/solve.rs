@@ -13,8 +13,11 @@ use crate::analyze::loudness;
 const NEAR: f64 = 0.02;
 /// How near it has to be at least.
 const WITHIN: f64 = 0.1;
-/// How far under the ceiling the limiter is set, dB: dither and the meter's own error lie above it.
-const UNDER_DB: f64 = 0.05;
+/// How far under the ceiling the limiter is set at first, dB: content close to Nyquist has peaks that a meter as short
+/// as the limiter's reads low, and dither comes on top.
+const UNDER_DB: f64 = 0.1;
+/// And how far under it the written file has to read: what is left of the same in a meter of 512 taps.
+const SURE_DB: f64 = 0.02;
 /// Passes with the limiter before it is given up.
 const PASSES: usize = 12;
 
@@ -38,7 +41,7 @@ pub struct Solved {
 
 /// Largest true peak of several passes, dBTP.
 fn peak(passes: &[Pass]) -> f64 {
-    passes.iter().filter_map(|p| p.measured.report.truepeak).fold(f64::NEG_INFINITY, f64::max)
+    20.0 * passes.iter().map(|p| p.peak).fold(0.0, f64::max).log10()
 }
 
 /// The gain that is gone for first, and the most that is allowed.
@@ -73,7 +76,7 @@ pub fn solve(songs: &[Song], drafts: &[Draft], strip: &Strip, target: &Target, b
             passes.push(pass::run(song, strip, setting, Some(draft), &mut |share| bar.at(share))?);
         }
         let loudness = loudness::together(passes.iter().map(|p| &p.measured.loudness)).unwrap_or(f64::NEG_INFINITY);
-        let over = peak(&passes) - target.ceiling;
+        let over = peak(&passes) + SURE_DB - target.ceiling;
         let missing = target.aim() - loudness;
         // At the most that is allowed, too quiet is no fault where the loudness is a limit.
         let held = target.gentle.is_some() && gain >= most && missing > 0.0;

@@ -112,7 +112,9 @@ impl Strip {
         let base = rig::parse(&text, "master").map_err(|e| Fail::running(e.0.render(false)))?;
         let mut spec = base.spec;
         let main = spec.main().ok_or_else(|| Fail::running("a rig without main"))?;
-        spec.strips[main].chain = self.chain.clone();
+        // What works on the side signal has none in a mono song.
+        let sided = |p: &&ProcSpec| stereo || !matches!(p.kind.decl().name, "width" | "ms");
+        spec.strips[main].chain = self.chain.iter().filter(sided).cloned().collect();
         let fader = setting.gain.min(FADER_DB);
         let own = [
             ("fader", Value::Float(fader)),
