@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Peak(AtomicU32);
 
 impl Peak {
-    /// Audio side: keeps the larger. Non-negative floats compare as their bits.
+    /// Audio side: keeps the larger. Non-negative floats compare as their bits; −0, which would beat them all, is
+    /// made 0.
     #[inline]
     pub fn raise(&self, x: f32) {
-        let bits = x.to_bits();
+        let bits = (x + 0.0).to_bits();
         if bits > self.0.load(Ordering::Relaxed) {
             self.0.fetch_max(bits, Ordering::Relaxed);
         }
@@ -100,5 +101,19 @@ impl Window {
 
     pub(crate) fn ticks(&self) -> usize {
         self.ring.len() / self.lanes.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_keeps_the_largest_whatever_zero_came_first() {
+        let peak = Peak::default();
+        for x in [-0.0, 0.0, 0.25, 3.5, -0.0, 1.0] {
+            peak.raise(x);
+        }
+        assert_eq!((peak.take(), peak.take()), (3.5, 0.0));
     }
 }

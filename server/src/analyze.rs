@@ -21,6 +21,7 @@ use spectrum::Spectrum;
 use truepeak::TruePeak;
 
 pub use report::Report;
+pub use spectrum::OCTAVES;
 
 /// Frames that are read and measured at a time.
 const BLOCK: usize = 8_192;
@@ -30,25 +31,93 @@ const BLOCK: usize = 8_192;
 pub struct Options {
     /// JSON in place of tables.
     pub json: bool,
-    /// Where to draw waveform, loudness and spectrum, as SVG.
+    /// Where to draw waveform, loudness and spectrum, as PNG or SVG.
     pub plot: Option<PathBuf>,
 }
 
 /// How far a file has got: frames done, and of how many (0 where that is not known).
 pub type Progress<'a> = &'a mut dyn FnMut(&Path, u64, u64);
 
-/// What a plot shows beside the report.
-struct Traces {
-    waveform: Waveform,
+/// Measures what it is fed.
+pub struct Meter {
+    rate: u32,
+    channels: usize,
+    frames: u64,
+    levels: Levels,
     loudness: Loudness,
+    truepeak: TruePeak,
     spectrum: Spectrum,
+    waveform: Waveform,
+    /// One block a channel.
+    apart: Vec<Vec<f64>>,
 }
 
-/// One measured file.
-struct Measured {
-    report: Report,
-    traces: Traces,
-    remarks: Vec<String>,
+/// What a programme measures, with what a plot shows beside the report.
+pub struct Measured {
+    /// The readings.
+    pub report: Report,
+    /// Loudness with its windows, for programmes that belong together.
+    pub loudness: Loudness,
+    waveform: Waveform,
+    spectrum: Spectrum,
+    /// What a user should hear about the file.
+    pub remarks: Vec<String>,
+}
+
+impl Meter {
+    /// For channels at `rate` Hz; `mask` gives their positions where a file names them.
+    pub fn new(rate: u32, channels: usize, mask: Option<u32>) -> Meter {
+        Meter {
+            rate,
+            channels,
+            frames: 0,
+            levels: Levels::new(channels, mask),
+            loudness: Loudness::new(rate, &weights(channels, mask)).traced(),
+            truepeak: TruePeak::new(channels),
+            spectrum: Spectrum::new(rate, channels),
+            waveform: Waveform::new(channels),
+            apart: vec![Vec::with_capacity(BLOCK); channels],
+        }
+    }
+
+    /// Takes the next whole frames, interleaved.
+    pub fn add(&mut self, frames: &[f64]) {
+        for (channel, samples) in self.apart.iter_mut().enumerate() {
+            samples.clear();
+            samples.extend(frames.iter().skip(channel).step_by(self.channels));
+        }
+        self.levels.add(&self.apart);
+        self.loudness.add(&self.apart);
+        self.truepeak.add(&self.apart);
+        self.spectrum.add(&self.apart);
+        self.waveform.add(&self.apart);
+        self.frames += (frames.len() / self.channels) as u64;
+    }
+
+    /// Ends the programme; `file` is its name in the report.
+    pub fn finish(mut self, file: String) -> Measured {
+        self.spectrum.finish();
+        let truepeak = self.truepeak.finish();
+        let samplepeak = self.levels.samplepeak();
+        let report = Report {
+            file,
+            rate: self.rate,
+            channels: self.channels,
+            seconds: self.frames as f64 / f64::from(self.rate),
+            integrated: self.loudness.integrated(),
+            momentary_max: self.loudness.momentary_max(),
+            shortterm_max: self.loudness.shortterm_max(),
+            range: self.loudness.range(),
+            truepeak: (truepeak > 0.0).then(|| 20.0 * truepeak.log10()),
+            samplepeak,
+            rms: self.levels.rms(),
+            headroom: samplepeak.map(|peak| -peak),
+            correlation: self.levels.correlation(),
+            mono_loss: self.levels.mono_loss(),
+            bands: self.spectrum.octaves(),
+        };
+        Measured { report, loudness: self.loudness, waveform: self.waveform, spectrum: self.spectrum, remarks: Vec::new() }
+    }
 }
 
 /// Measures one file.
@@ -59,55 +128,26 @@ pub fn file(path: impl AsRef<Path>) -> Result<Report, FileError> {
     measure(path.as_ref(), &mut |_, _, _| {}).map(|measured| measured.report)
 }
 
-fn measure(path: &Path, progress: Progress<'_>) -> Result<Measured, FileError> {
+/// As [`file()`], with all that was measured on the way.
+///
+/// # Errors
+/// As [`file()`].
+pub fn measure(path: &Path, progress: Progress<'_>) -> Result<Measured, FileError> {
     let mut reader = Reader::open(path)?;
     let spec = reader.spec().clone();
-    let mut levels = Levels::new(spec.channels, spec.mask);
-    let mut loudness = Loudness::new(spec.rate, &weights(spec.channels, spec.mask)).traced();
-    let mut truepeak = TruePeak::new(spec.channels);
-    let mut spectrum = Spectrum::new(spec.rate, spec.channels);
-    let mut waveform = Waveform::new(spec.channels);
+    let mut meter = Meter::new(spec.rate, spec.channels, spec.mask);
     let mut interleaved = vec![0.0; BLOCK * spec.channels];
-    let mut channels = vec![Vec::with_capacity(BLOCK); spec.channels];
     let mut done = 0;
     loop {
         let frames = reader.read_f64(&mut interleaved)?;
         if frames == 0 {
             break;
         }
-        for (channel, samples) in channels.iter_mut().enumerate() {
-            samples.clear();
-            samples.extend(interleaved[..frames * spec.channels].iter().skip(channel).step_by(spec.channels));
-        }
-        levels.add(&channels);
-        loudness.add(&channels);
-        truepeak.add(&channels);
-        spectrum.add(&channels);
-        waveform.add(&channels);
+        meter.add(&interleaved[..frames * spec.channels]);
         done += frames as u64;
         progress(path, done, spec.frames);
     }
-    spectrum.finish();
-    let truepeak = truepeak.finish();
-    let samplepeak = levels.samplepeak();
-    let report = Report {
-        file: path.display().to_string(),
-        rate: spec.rate,
-        channels: spec.channels,
-        seconds: done as f64 / f64::from(spec.rate),
-        integrated: loudness.integrated(),
-        momentary_max: loudness.momentary_max(),
-        shortterm_max: loudness.shortterm_max(),
-        range: loudness.range(),
-        truepeak: (truepeak > 0.0).then(|| 20.0 * truepeak.log10()),
-        samplepeak,
-        rms: levels.rms(),
-        headroom: samplepeak.map(|peak| -peak),
-        correlation: levels.correlation(),
-        mono_loss: levels.mono_loss(),
-        bands: spectrum.octaves(),
-    };
-    Ok(Measured { report, traces: Traces { waveform, loudness, spectrum }, remarks: reader.remarks() })
+    Ok(Measured { remarks: reader.remarks(), ..meter.finish(path.display().to_string()) })
 }
 
 /// The command: measures `files`, writes tables or JSON to `out`, errors and remarks to `err`.
@@ -138,10 +178,8 @@ fn run_inner(
         return Ok(2);
     }
     // Before the work, not after it.
-    if let Some(plot) = &options.plot
-        && !plot.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"))
-    {
-        writeln!(err, "{}: plots are drawn as SVG; give a name that ends in .svg", plot.display())?;
+    if let Some(plot) = options.plot.as_ref().filter(|plot| plot::Kind::of(plot).is_none()) {
+        writeln!(err, "{}: plots are PNG or SVG; give a name that ends in .png or .svg", plot.display())?;
         return Ok(2);
     }
     let mut status = 0;
@@ -170,12 +208,14 @@ fn run_inner(
         writeln!(out)?;
     }
     out.flush()?;
-    if let Some(plot) = &options.plot
-        && !all.is_empty()
-        && let Err(error) = std::fs::write(plot, plot::svg(&all))
-    {
-        writeln!(err, "{}: cannot write the plot: {error}", plot.display())?;
-        status = status.max(1);
+    if let Some(plot) = &options.plot {
+        let files: Vec<&str> = all.iter().map(|measured| measured.report.file.as_str()).collect();
+        for (path, measured) in plot::names(plot, &files).iter().zip(&all) {
+            if let Err(error) = plot::write(path, measured) {
+                writeln!(err, "{}: cannot write the plot: {error}", path.display())?;
+                status = status.max(1);
+            }
+        }
     }
     Ok(status)
 }

@@ -1,4 +1,4 @@
-//! Audio files: WAV in and out, streamed, and what lies between a file and the engine.
+//! Audio files: WAV in, WAV and FLAC out, streamed, and what lies between a file and the engine.
 //!
 //! [`Reader`] takes PCM of 8 to 32 bits and float of 32 and 64 bits in RIFF, RF64 and BW64, with or
 //! without `WAVE_FORMAT_EXTENSIBLE`, in blocks of a bounded buffer. [`Writer`] makes 16 and 24 bit
@@ -13,6 +13,7 @@
 //! Audio Data and WAVE Files (extensible format); EBU Tech 3306 and ITU-R BS.2088 (RF64, BW64).
 
 mod dither;
+mod flac;
 mod header;
 mod reader;
 mod resample;
@@ -143,6 +144,45 @@ impl FromStr for Bits {
             "32f" => Ok(Bits::Float32),
             "64f" => Ok(Bits::Float64),
             _ => Err(format!("\"{text}\" is no sample format; expected 16, 24, 32f or 64f")),
+        }
+    }
+}
+
+/// What samples are stored in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Container {
+    /// RIFF WAVE, RF64 beyond 4 GiB.
+    #[default]
+    Wav,
+    /// FLAC, for the integer formats.
+    Flac,
+}
+
+impl Container {
+    /// As the end of a file's name says: FLAC for `.flac`, else WAV.
+    pub fn of(path: &Path) -> Container {
+        let flac = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("flac"));
+        if flac { Container::Flac } else { Container::Wav }
+    }
+}
+
+impl fmt::Display for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Container::Wav => "WAV",
+            Container::Flac => "FLAC",
+        })
+    }
+}
+
+impl FromStr for Container {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "wav" => Ok(Container::Wav),
+            "flac" => Ok(Container::Flac),
+            _ => Err(format!("\"{text}\" is no file format; expected wav or flac")),
         }
     }
 }

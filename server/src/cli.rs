@@ -1,6 +1,8 @@
 //! The command line. Exit status: 0 done, 1 failed while running, 2 the input is wrong.
 
 mod check;
+mod job;
+mod master;
 mod new;
 mod ports;
 mod render;
@@ -76,8 +78,6 @@ enum Command {
     Run(run::RunArgs),
     /// One message to a running server; prints the value that holds.
     Send(send::SendArgs),
-    /// Masters a song or an album (not built yet).
-    Master(Later),
     /// A tablet layout of a rig (not built yet).
     Layout(Later),
     /// A rig from another console's scene (not built yet).
@@ -94,6 +94,8 @@ enum Command {
     Check(check::CheckArgs),
     /// A rig to start from.
     New(new::NewArgs),
+    /// Songs or an album brought to the loudness and ceiling of a medium.
+    Master(master::MasterArgs),
     /// The same engine on files, faster than real time.
     Render(render::RenderArgs),
 }
@@ -106,8 +108,8 @@ struct AnalyzeArgs {
     /// An array with one object a file.
     #[arg(long)]
     json: bool,
-    /// A picture: waveform, spectrum, loudness over time (SVG).
-    #[arg(long)]
+    /// A picture: waveform, loudness over time, spectrum; PNG or SVG by its name. Several files get one each, by theirs.
+    #[arg(long, value_name = "PICTURE")]
     plot: Option<PathBuf>,
 }
 
@@ -130,7 +132,7 @@ pub fn main() -> ExitCode {
         Command::Reference { json } => reference(json),
         Command::Run(args) => run::run(&args),
         Command::Send(args) => send::run(&args),
-        Command::Master(_) => later("master"),
+        Command::Master(args) => master::run(&args),
         Command::Layout(_) => later("layout"),
         Command::Import(_) => later("import"),
         Command::Midi(_) => later("midi"),
@@ -184,17 +186,17 @@ pub fn load_rig(path: &Path) -> Result<Rig, Fail> {
     }
 }
 
-/// A progress line on standard error, when a person is watching.
+/// A progress line on standard error, when a person is watching. It is gone when the work is done.
 pub struct Progress {
-    what: &'static str,
+    what: String,
     shown: Option<u32>,
     watched: bool,
 }
 
 impl Progress {
     /// For work of this name.
-    pub fn new(what: &'static str) -> Progress {
-        Progress { what, shown: None, watched: std::io::stderr().is_terminal() }
+    pub fn new(what: impl Into<String>) -> Progress {
+        Progress { what: what.into(), shown: None, watched: std::io::stderr().is_terminal() }
     }
 
     /// Shows a share of 0 … 1.
@@ -203,16 +205,24 @@ impl Progress {
         if self.watched && self.shown != Some(percent) {
             self.shown = Some(percent);
             let bar = "█".repeat(percent as usize / 4);
-            eprint!("\r{} [{bar:<25}] {percent:>3} %", self.what);
+            eprint!("\r\x1b[K{} [{bar:<25}] {percent:>3} %", self.what);
+        }
+        if percent == 100 {
+            self.clear();
+        }
+    }
+
+    /// Takes the line away, for what is printed next.
+    fn clear(&mut self) {
+        if self.shown.take().is_some() {
+            eprint!("\r\x1b[K");
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.shown.is_some() {
-            eprint!("\r{:60}\r", "");
-        }
+        self.clear();
     }
 }
 

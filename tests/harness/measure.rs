@@ -6,6 +6,7 @@
 pub mod file;
 pub mod room;
 pub mod signal;
+pub mod song;
 pub mod spectrum;
 
 pub use file::{Sound, read, write};

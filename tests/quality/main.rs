@@ -9,6 +9,7 @@ mod eq;
 mod every;
 mod limiter;
 mod loudness;
+mod mastering;
 mod monitor;
 mod moving;
 mod output;
@@ -95,6 +96,10 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("colour transient", colour::transient),
             ("colour movement", colour::movement),
         ],
+    ),
+    (
+        "Mastering: `headroom master` of a dense and of a dynamic song",
+        &[("mastering", mastering::targets), ("mastering albums", mastering::album)],
     ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];

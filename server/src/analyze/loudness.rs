@@ -211,6 +211,16 @@ impl Histogram {
         }
     }
 
+    /// Counts what another has counted.
+    fn join(&mut self, other: &Histogram) {
+        for (step, (count, sum)) in other.counts.iter().zip(&other.sums).enumerate() {
+            self.counts[step] = self.counts[step].saturating_add(*count);
+            self.sums[step] += sum;
+        }
+        self.count += other.count;
+        self.sum += other.sum;
+    }
+
     /// Mean of all; `None` where there is nothing.
     fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum / self.count as f64)
@@ -446,4 +456,11 @@ impl Loudness {
         let values = self.trace.iter().flat_map(|t| &t.shortterm);
         values.enumerate().map(|(n, &energy)| (3.0 + n as f64 / 10.0, lufs(energy)))
     }
+}
+
+/// Integrated loudness of several programmes as if they were one, as an album is; no window spans two of them.
+pub fn together<'a>(programmes: impl Iterator<Item = &'a Loudness>) -> Option<f64> {
+    let mut all = Histogram::new();
+    programmes.for_each(|programme| all.join(&programme.blocks));
+    all.mean_above(all.mean()? / 10.0).map(lufs)
 }

@@ -389,21 +389,29 @@ fn remarks_about_a_file_reach_the_user() {
 }
 
 #[test]
-fn a_plot_is_one_svg_of_all_files_and_nothing_else() {
+fn a_plot_is_one_picture_a_file_as_its_name_says() {
     let scratch = Scratch::new();
     let a = scratch.write("a & b.wav", RATE, 2, &noise(1, 10 * 96_000));
     let b = scratch.write("empty.wav", RATE, 1, &[]);
-    let plot = scratch.path("plot.svg");
-    let (status, _, err) = ran(&[a, b], &Options { json: false, plot: Some(plot.clone()) });
+    let c = scratch.write("many.wav", 192_000, 12, &noise(2, 12_000));
+    let plot = |name: &str| Options { json: false, plot: Some(scratch.path(name)) };
+    let (status, _, err) = ran(&[a.clone(), b, c], &plot("plot.svg"));
     assert_eq!((status, err.as_str()), (0, ""));
-    let svg = std::fs::read_to_string(&plot).unwrap();
-    assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
-    assert!(svg.contains("a &amp; b.wav") && svg.contains("short-term") && !svg.contains("NaN") && !svg.contains("inf"));
-    assert_eq!(svg.matches("spectrum,").count(), 2);
+    for name in ["a & b", "empty", "many"] {
+        let svg = std::fs::read_to_string(scratch.path(&format!("plot-{name}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+        assert!(svg.contains("short-term") && !svg.contains("NaN") && !svg.contains("inf"));
+        assert!(svg.contains(&name.replace('&', "&amp;")));
+    }
+    let (status, _, err) = ran(&[a.clone()], &plot("plot.png"));
+    assert_eq!((status, err.as_str()), (0, ""));
+    let png = std::fs::read(scratch.path("plot.png")).unwrap();
+    let size = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    assert_eq!((&png[..8], size(16)), (&b"\x89PNG\r\n\x1a\n"[..], 2_400));
 
-    let (status, out, err) = ran(&[scratch.path("a & b.wav")], &Options { json: false, plot: Some("plot.png".into()) });
+    let (status, out, err) = ran(&[a], &plot("plot.pdf"));
     assert_eq!((status, out.as_str()), (2, ""));
-    assert!(err.contains(".svg"), "{err}");
+    assert!(err.contains(".png or .svg"), "{err}");
 }
 
 #[test]

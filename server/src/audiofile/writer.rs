@@ -5,7 +5,8 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::dither::{Quantiser, Shape};
-use super::{Bits, Encoding, FileError};
+use super::flac::Flac;
+use super::{Bits, Container, Encoding, FileError};
 
 /// Bytes gathered before they are written. After each such write the sizes in the header follow, so a
 /// process that is killed leaves a valid file that lacks at most this much.
@@ -20,6 +21,8 @@ pub struct Format {
     pub channels: usize,
     /// How samples are stored.
     pub bits: Bits,
+    /// What they are stored in.
+    pub container: Container,
     /// Speaker positions; `None` leaves them open, as for stems in one file.
     pub mask: Option<u32>,
     /// Dither of the integer formats; the float formats are never dithered.
@@ -29,9 +32,26 @@ pub struct Format {
 }
 
 impl Format {
-    /// A format without speaker positions, with triangular dither and seed 0.
+    /// WAV without speaker positions, with triangular dither and seed 0.
     pub fn new(rate: u32, channels: usize, bits: Bits) -> Self {
-        Format { rate, channels, bits, mask: None, dither: Shape::Tpdf, seed: 0 }
+        Format { rate, channels, bits, container: Container::Wav, mask: None, dither: Shape::Tpdf, seed: 0 }
+    }
+
+    /// Whether a file of this kind exists.
+    ///
+    /// # Errors
+    /// Its container cannot hold it.
+    pub fn possible(&self, path: &Path) -> Result<(), FileError> {
+        let refuse = |found: String, help: &str| Err(FileError::Content { path: path.to_path_buf(), found, help: help.into() });
+        let most = if self.container == Container::Flac { Flac::CHANNELS } else { 512 };
+        if !(1..=most).contains(&self.channels) {
+            let found = format!("would have {} channels, and {} holds 1 to {most}", self.channels, self.container);
+            return refuse(found, "split it into several files");
+        }
+        if self.container == Container::Flac && self.bits.word().is_none() {
+            return refuse("FLAC holds integers".into(), "give --bits 16 or 24, or a name that ends in .wav");
+        }
+        Ok(())
     }
 }
 
@@ -46,25 +66,37 @@ pub struct Written {
     pub non_finite: u64,
 }
 
-/// Writes a WAV file. No time stamps: the same samples make the same bytes.
+/// Writes a WAV or FLAC file. No time stamps: the same samples make the same bytes.
 ///
-/// Beyond 4 GiB the file becomes RF64; the room for its sizes is reserved from the start (EBU Tech
+/// Beyond 4 GiB a WAV file becomes RF64; the room for its sizes is reserved from the start (EBU Tech
 /// 3306). Dropping a writer closes it as [`Writer::finish`] does, only that errors go unheard.
 pub struct Writer {
     path: PathBuf,
-    file: File,
-    /// Whether the header can be revisited; a pipe gets sizes of −1, "until the end".
-    seekable: bool,
     encoding: Encoding,
     channels: usize,
     quantisers: Vec<Quantiser>,
     /// Channel of the next sample.
     at: usize,
+    store: Store,
+    non_finite: u64,
+}
+
+/// Where samples go.
+enum Store {
+    Wav(Wav),
+    Flac(Box<Flac>),
+    /// Complete, with this many frames.
+    Closed(u64),
+}
+
+/// An open WAV file.
+struct Wav {
+    file: File,
+    /// Whether the header can be revisited; a pipe gets sizes of −1, "until the end".
+    seekable: bool,
     buffer: Vec<u8>,
     layout: Layout,
     data_bytes: u64,
-    non_finite: u64,
-    open: bool,
 }
 
 /// Where the sizes are in the header.
@@ -87,41 +119,21 @@ impl Writer {
     /// Creates `path`, replacing what was there, and writes the header.
     ///
     /// # Errors
-    /// The file cannot be created or written, or a frame is more than WAV can hold.
+    /// The file cannot be created or written, or its format cannot hold what is asked for.
     pub fn create(path: impl AsRef<Path>, format: &Format) -> Result<Self, FileError> {
         let path = path.as_ref().to_path_buf();
-        if !(1..=512).contains(&format.channels) {
-            return Err(FileError::Content {
-                path,
-                found: format!("would have {} channels", format.channels),
-                help: "1 to 512 were expected; split it into several files".into(),
-            });
-        }
-        let create = |error| FileError::io(&path, "create", error);
-        let mut file = File::create(&path).map_err(create)?;
-        let seekable = file.metadata().map_err(create)?.is_file();
-        let (header, layout) = header(format, seekable);
-        file.write_all(&header).map_err(create)?;
+        format.possible(&path)?;
+        let store = match (format.container, format.bits.word()) {
+            (Container::Flac, Some(word)) => Store::Flac(Box::new(Flac::create(&path, format, word)?)),
+            _ => Store::Wav(Wav::create(&path, format).map_err(|error| FileError::io(&path, "create", error))?),
+        };
         let quantisers = match format.bits.word() {
             Some(word) => (0..format.channels)
                 .map(|channel| Quantiser::new(word, format.dither, format.rate, format.seed, channel))
                 .collect(),
             None => Vec::new(),
         };
-        Ok(Writer {
-            path,
-            file,
-            seekable,
-            encoding: format.bits.encoding(),
-            channels: format.channels,
-            quantisers,
-            at: 0,
-            buffer: Vec::with_capacity(BUFFER_BYTES + 8),
-            layout,
-            data_bytes: 0,
-            non_finite: 0,
-            open: true,
-        })
+        Ok(Writer { path, encoding: format.bits.encoding(), channels: format.channels, quantisers, at: 0, store, non_finite: 0 })
     }
 
     /// Writes interleaved samples, full scale ±1.
@@ -148,24 +160,29 @@ impl Writer {
                 self.non_finite += 1;
                 0.0
             };
-            match self.encoding {
-                Encoding::F32 => self.buffer.extend_from_slice(&without_denormals(sample as f32).to_le_bytes()),
-                Encoding::F64 => self.buffer.extend_from_slice(&sample.to_le_bytes()),
-                Encoding::I24 => {
-                    let bytes = self.quantisers[self.at].quantise(sample).to_le_bytes();
-                    self.buffer.extend_from_slice(&bytes[..3]);
+            let put = match &mut self.store {
+                Store::Wav(wav) => {
+                    match self.encoding {
+                        Encoding::F32 => wav.buffer.extend_from_slice(&without_denormals(sample as f32).to_le_bytes()),
+                        Encoding::F64 => wav.buffer.extend_from_slice(&sample.to_le_bytes()),
+                        Encoding::I24 => {
+                            let bytes = self.quantisers[self.at].quantise(sample).to_le_bytes();
+                            wav.buffer.extend_from_slice(&bytes[..3]);
+                        }
+                        _ => {
+                            let bytes = self.quantisers[self.at].quantise(sample).to_le_bytes();
+                            wav.buffer.extend_from_slice(&bytes[..2]);
+                        }
+                    }
+                    if wav.buffer.len() >= BUFFER_BYTES { wav.flush() } else { Ok(()) }
                 }
-                _ => {
-                    let bytes = self.quantisers[self.at].quantise(sample).to_le_bytes();
-                    self.buffer.extend_from_slice(&bytes[..2]);
-                }
-            }
+                Store::Flac(flac) => flac.put(self.quantisers[self.at].quantise(sample)),
+                Store::Closed(_) => Ok(()),
+            };
+            put.map_err(|error| FileError::io(&self.path, "write", error))?;
             self.at += 1;
             if self.at == self.channels {
                 self.at = 0;
-            }
-            if self.buffer.len() >= BUFFER_BYTES {
-                self.flush()?;
             }
         }
         Ok(())
@@ -173,26 +190,25 @@ impl Writer {
 
     /// Counts so far.
     pub fn written(&self) -> Written {
-        Written {
-            frames: (self.data_bytes + self.buffer.len() as u64) / self.layout.frame_bytes,
-            clipped: self.quantisers.iter().map(Quantiser::clipped).sum(),
-            non_finite: self.non_finite,
-        }
+        let frames = match &self.store {
+            Store::Wav(wav) => wav.frames(),
+            Store::Flac(flac) => flac.frames(),
+            Store::Closed(frames) => *frames,
+        };
+        Written { frames, clipped: self.quantisers.iter().map(Quantiser::clipped).sum(), non_finite: self.non_finite }
     }
 
-    /// Writes what is gathered and brings the header up to date.
+    /// Writes what is gathered and brings the header of a WAV file up to date.
     ///
     /// # Errors
     /// As [`Writer::write_f64`].
     pub fn flush(&mut self) -> Result<(), FileError> {
-        self.try_flush().map_err(|error| FileError::io(&self.path, "write", error))
-    }
-
-    fn try_flush(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.buffer)?;
-        self.data_bytes += self.buffer.len() as u64;
-        self.buffer.clear();
-        self.patch()
+        let flushed = match &mut self.store {
+            Store::Wav(wav) => wav.flush(),
+            Store::Flac(flac) => flac.flush(),
+            Store::Closed(_) => Ok(()),
+        };
+        flushed.map_err(|error| FileError::io(&self.path, "write", error))
     }
 
     /// Completes the file and returns the final counts. An incomplete last frame is filled with zeros.
@@ -207,23 +223,53 @@ impl Writer {
     /// Leaves a hole of `bytes` in the file, so that a test need not write gigabytes.
     #[cfg(test)]
     pub(super) fn pretend_longer(&mut self, bytes: u64) {
-        self.data_bytes += bytes;
-        self.file.seek(SeekFrom::Start(self.layout.data + self.data_bytes)).expect("seeks");
+        if let Store::Wav(wav) = &mut self.store {
+            wav.data_bytes += bytes;
+            wav.file.seek(SeekFrom::Start(wav.layout.data + wav.data_bytes)).expect("seeks");
+        }
     }
 
     fn close(&mut self) -> Result<(), FileError> {
-        if !std::mem::replace(&mut self.open, false) {
+        if matches!(self.store, Store::Closed(_)) {
             return Ok(());
         }
         while self.at != 0 {
             self.write_f64(&[0.0])?;
         }
+        let frames = self.written().frames;
+        let closed = match std::mem::replace(&mut self.store, Store::Closed(frames)) {
+            Store::Wav(wav) => wav.finish(),
+            Store::Flac(flac) => flac.finish(),
+            Store::Closed(_) => Ok(()),
+        };
+        closed.map_err(|error| FileError::io(&self.path, "write", error))
+    }
+}
+
+impl Wav {
+    fn create(path: &Path, format: &Format) -> io::Result<Wav> {
+        let mut file = File::create(path)?;
+        let seekable = file.metadata()?.is_file();
+        let (header, layout) = header(format, seekable);
+        file.write_all(&header)?;
+        Ok(Wav { file, seekable, buffer: Vec::with_capacity(BUFFER_BYTES + 8), layout, data_bytes: 0 })
+    }
+
+    fn frames(&self) -> u64 {
+        (self.data_bytes + self.buffer.len() as u64) / self.layout.frame_bytes
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer)?;
+        self.data_bytes += self.buffer.len() as u64;
+        self.buffer.clear();
+        self.patch()
+    }
+
+    fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         // Chunks are padded to an even length; the pad is not counted in the chunk's own size.
-        if self.data_bytes % 2 == 1 {
-            self.file.write_all(&[0]).map_err(|error| FileError::io(&self.path, "write", error))?;
-        }
-        Ok(())
+        if self.data_bytes % 2 == 1 { self.file.write_all(&[0]) } else { Ok(()) }
     }
 
     /// Writes the sizes of what is there, as RIFF while they fit, else as RF64.

@@ -1,6 +1,6 @@
 //! `headroom check`: the errors of a rig, or the graph it makes.
 
-use super::render::desk_of;
+use super::job::desk_of;
 use super::{Fail, load_rig};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::engine::engine;

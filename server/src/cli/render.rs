@@ -1,19 +1,12 @@
 //! `headroom render`: the same engine on files.
 
+use super::job::{CHUNK, Job, Ports, desk_of};
 use super::{Fail, Progress, bits, dither, load_rig};
-use crate::audiofile::{Bits, Format, RateReader, Reader, Resampler, Shape, Writer};
-use crate::cues::{self, Cue};
+use crate::audiofile::{Bits, Container, Format, RateReader, Reader, Resampler, Shape, Writer};
+use crate::cues;
 use headroom_dsp::desk::Desk;
-use headroom_dsp::engine::message::{Batch, Command};
-use headroom_dsp::engine::{Engine, Handle, engine};
 use headroom_dsp::graph::{GraphSpec, StripKind};
-use headroom_dsp::lanes::Path as LanePath;
-use headroom_dsp::network::Io;
-use headroom_dsp::tree::Tree;
 use std::path::{Path, PathBuf};
-
-/// Frames that files are read and written by; the engine's period may be shorter.
-const CHUNK: usize = 2048;
 
 /// Arguments of `render`.
 #[derive(clap::Args)]
@@ -23,7 +16,7 @@ pub struct RenderArgs {
     /// A file for a strip, by name or id; may be given often.
     #[arg(long = "in", value_name = "STRIP=FILE")]
     inputs: Vec<String>,
-    /// A file of a strip's output; several strips with commas share one file.
+    /// A file of a strip's output, WAV, or FLAC where the name ends in .flac; several strips with commas share one.
     #[arg(long = "out", value_name = "STRIP[,STRIP…]=FILE")]
     outputs: Vec<String>,
     /// What happens when.
@@ -72,24 +65,6 @@ struct Output {
     peak: f64,
 }
 
-/// Buffers of one chunk as the engine's ports.
-struct Ports {
-    inputs: Vec<Vec<f32>>,
-    outputs: Vec<Vec<f64>>,
-    at: usize,
-    frames: usize,
-}
-
-impl Io for Ports {
-    fn input(&self, port: usize) -> &[f32] {
-        self.inputs.get(port).and_then(|p| p.get(self.at..self.at + self.frames)).unwrap_or_default()
-    }
-    fn output(&mut self, port: usize, at: usize, block: &[f64]) {
-        let from = self.at + at;
-        self.outputs[port][from..from + block.len()].copy_from_slice(block);
-    }
-}
-
 /// Splits `STRIP=FILE` at the first `=` after a known name.
 fn split(text: &str, known: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
     text.match_indices('=').map(|(i, _)| (&text[..i], &text[i + 1..])).find(|(name, _)| known(name))
@@ -127,18 +102,6 @@ fn adapt(spec: &mut GraphSpec, outs: &[usize], premaster: bool) {
             strip.chain = chain.into_iter().enumerate().filter(keep).map(|(_, p)| p).collect();
         }
     }
-}
-
-/// A desk with what a rig states, for another spec made from the rig's.
-pub fn desk_of(rig: &crate::rig::Rig, spec: GraphSpec, rate: f64) -> Result<Desk, Fail> {
-    let tree = Tree::new(&spec);
-    let mut values = tree.defaults();
-    for stated in &rig.values {
-        if let Some(id) = tree.find(stated.owner, &stated.path) {
-            values[id.0 as usize] = tree.entry(id).decl.clamp(&stated.value);
-        }
-    }
-    Desk::with(spec, tree, values, rate, LanePath::best()).map_err(|e| Fail::input(e.to_string()))
 }
 
 /// Runs the command.
@@ -253,7 +216,8 @@ fn open_output(strips: &[usize], file: &Path, desk: &Desk, args: &RenderArgs, ra
     }
     let out_rate = args.rate.unwrap_or(rate);
     let dither = if args.bits.word().is_some() { args.dither } else { Shape::Off };
-    let format = Format { dither, seed: desk.spec().seed, ..Format::new(out_rate, ports.len(), args.bits) };
+    let (container, seed) = (Container::of(file), desk.spec().seed);
+    let format = Format { container, dither, seed, ..Format::new(out_rate, ports.len(), args.bits) };
     let writer = Writer::create(file, &format)?;
     let resampler = (out_rate != rate).then(|| Resampler::new(rate, out_rate, ports.len()));
     let pending = vec![Vec::new(); ports.len()];
@@ -354,79 +318,4 @@ fn finish(inputs: Vec<Input>, outputs: Vec<Output>, job: &Job, args: &RenderArgs
         println!("{}  {:.3} s", output.path.display(), written.frames as f64 / f64::from(args.rate.unwrap_or(rate)));
     }
     Ok(())
-}
-
-/// A desk and its engine, run chunk by chunk with cues at their frames.
-pub struct Job {
-    desk: Desk,
-    player: cues::Player,
-    cues: std::vec::IntoIter<(u64, Vec<Cue>)>,
-    next: Option<(u64, Vec<Cue>)>,
-    engine: Engine,
-    handle: Handle,
-    io: Ports,
-    rate: f64,
-    period: usize,
-    seq: u64,
-}
-
-impl Job {
-    fn new(mut desk: Desk, player: cues::Player, groups: Vec<(u64, Vec<Cue>)>, rate: f64, period: usize) -> Job {
-        let (engine, mut handle) = engine(rate, 0.0);
-        let (n, m) = (desk.plan().ports.inputs.len(), desk.plan().ports.outputs.len());
-        let (adopt, _) = desk.adopt(None, (0..n).collect(), (0..m).collect());
-        // The queue is empty.
-        let _ = handle.send(Command::Adopt(adopt));
-        let mut inputs = vec![vec![0.0; CHUNK]; n];
-        for &(strip, _, _, back) in &desk.plan().ports.loops {
-            // Nothing comes back from outside: an insert is a cable.
-            inputs[back..back + desk.spec().strips[strip].channels()].fill(Vec::new());
-        }
-        let io = Ports { inputs, outputs: vec![vec![0.0; CHUNK]; m], at: 0, frames: 0 };
-        let mut cues = groups.into_iter();
-        let next = cues.next();
-        Job { desk, player, cues, next, engine, handle, io, rate, period, seq: 0 }
-    }
-
-    /// Runs a chunk.
-    fn chunk(&mut self, n: usize) -> Result<(), String> {
-        let start = self.engine.frame();
-        let mut at = 0;
-        while at < n {
-            let frame = start + at as u64;
-            while self.next.as_ref().is_some_and(|(f, _)| *f <= frame) {
-                if let Some((_, group)) = self.next.take() {
-                    for cue in &group {
-                        self.player.play(cue, &mut self.desk, frame)?;
-                    }
-                }
-                self.next = self.cues.next();
-            }
-            self.send(frame)?;
-            let until = self.next.as_ref().map_or(n, |(f, _)| ((f - start) as usize).min(n));
-            let frames = self.period.min(until - at);
-            (self.io.at, self.io.frames) = (at, frames);
-            self.engine.process(&mut self.io, frames, 0, self.rate);
-            while self.handle.collect().is_some() {}
-            at += frames;
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, frame: u64) -> Result<(), String> {
-        if self.desk.needs_swap() {
-            let before = self.desk.replan_structure().map_err(|e| e.to_string())?;
-            let (n, m) = (self.desk.plan().ports.inputs.len(), self.desk.plan().ports.outputs.len());
-            let (adopt, _) = self.desk.adopt(Some(&before), (0..n).collect(), (0..m).collect());
-            let _ = self.handle.send(Command::Adopt(adopt));
-        }
-        // Fades that a new network ended go on in the same frame.
-        if self.desk.is_dirty() {
-            self.seq += 1;
-            let mut batch = Box::new(Batch { seq: self.seq, ..Batch::default() });
-            self.desk.flush(frame, &mut batch);
-            let _ = self.handle.send(Command::Apply(batch));
-        }
-        Ok(())
-    }
 }
