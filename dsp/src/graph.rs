@@ -2,6 +2,7 @@
 //! compiled by the passes below `graph/`.
 
 use crate::proc::{PROCESSORS, Place, ProcKind};
+use library::Library;
 
 /// What a strip is; only defaults differ between kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,6 +159,8 @@ pub struct GraphSpec {
     pub mute_post_only: bool,
     /// Seed of dither and modulation.
     pub seed: u64,
+    /// Where impulse responses come from.
+    pub library: Library,
 }
 
 impl GraphSpec {
@@ -215,6 +218,7 @@ pub fn processor_names() -> impl Iterator<Item = &'static str> {
 
 pub mod compile;
 pub mod latency;
+pub mod library;
 pub mod order;
 pub mod schedule;
 pub mod seats;

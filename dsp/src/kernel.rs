@@ -1,6 +1,7 @@
 //! Undeclared parts that processors are made of.
 
 pub mod boxes;
+pub mod convolver;
 pub mod delayline;
 pub mod design;
 pub mod fdn;

@@ -5,6 +5,7 @@
 
 pub mod diagnose;
 pub mod emit;
+pub mod library;
 pub mod node;
 pub mod route;
 pub mod section;
@@ -95,8 +96,13 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     let name = root.text("name", &mut report).map_or_else(|| stem(file), str::to_string);
     let settings = settings::read(&mut root, &mut report);
     let mut drafts = drafts(&mut root, &mut report);
-    let mut spec =
-        GraphSpec { name, mute_post_only: settings.audio.mute_post_only, seed: settings.audio.seed, ..GraphSpec::default() };
+    let mut spec = GraphSpec {
+        name,
+        mute_post_only: settings.audio.mute_post_only,
+        seed: settings.audio.seed,
+        library: library::of(Path::new(file)),
+        ..GraphSpec::default()
+    };
     let dcas = groups(&mut root, "dca", &mut report);
     let mutes = groups(&mut root, "mutegroup", &mut report);
     spec.dcas = dcas.iter().map(|g| g.spec.clone()).collect();

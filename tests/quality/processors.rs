@@ -70,6 +70,9 @@ pub const ALL: &[Processor] = &[
     chain("reverb", &["mix = 0"], "mix = 0.5")
         .moves(&[("mix", "0.1"), ("type", "plate"), ("predelay", "60")])
         .sweep("mix", "0", "1"),
+    chain("convolve", &["mix = 0", "mix = 0, file = \"room.wav\""], "file = \"room.wav\", mix = 0.5")
+        .moves(&[("mix", "0.1"), ("gain", "-12"), ("predelay", "60"), ("file", "\"\"")])
+        .sweep("gain", "-12", "6"),
     chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
         .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
         .sweep("gain", "0", "9")
