@@ -2,6 +2,7 @@
 //! compiled by the passes below `graph/`.
 
 use crate::proc::{PROCESSORS, Place, ProcKind};
+use library::Library;
 
 /// What a strip is; only defaults differ between kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -208,6 +209,8 @@ pub struct GraphSpec {
     pub seed: u64,
     /// Frames of a period of the audio system: what an insert's loop takes.
     pub period: usize,
+    /// Where impulse responses come from.
+    pub library: Library,
 }
 
 impl GraphSpec {
@@ -282,6 +285,7 @@ pub fn processor_names() -> impl Iterator<Item = &'static str> {
 
 pub mod compile;
 pub mod latency;
+pub mod library;
 pub mod order;
 pub mod schedule;
 pub mod seats;

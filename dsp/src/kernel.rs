@@ -3,6 +3,7 @@
 pub mod band;
 pub mod beside;
 pub mod boxes;
+pub mod convolver;
 pub mod delayline;
 pub mod design;
 pub mod fdn;

@@ -5,6 +5,7 @@
 //! coefficients); its audio side is [`Process`], generic over the lanes.
 
 use crate::graph::StripKind;
+use crate::kernel::convolver::Impulse;
 use crate::kernel::talkers::Talkers;
 use crate::lanes::{Entry, Lanes};
 use crate::param::{Decl, Value};
@@ -128,6 +129,10 @@ pub struct Outside<'a> {
     pub talkers: &'a Arc<Talkers>,
     /// This strip's slot there; both sides of a stereo or linked strip have the same.
     pub slot: usize,
+    /// Sides of the strip: two where it is stereo or linked.
+    pub sides: usize,
+    /// What the processor's `file` names, loaded.
+    pub impulse: Option<&'a Arc<Impulse>>,
 }
 
 /// The control side of a processor.
@@ -154,6 +159,8 @@ pub trait Processor: 'static {
     const SHARES: bool = false;
     /// The coefficients of one part depend on the others: a change of one sends all.
     const COUPLED: bool = false;
+    /// Its first part has a text `file`, the name of an impulse response ([`Outside::impulse`]).
+    const LOADS: bool = false;
 
     /// Frames by which it delays the signal, on or off.
     fn latency(_params: &Params, _rate: f64) -> usize {
@@ -315,6 +322,8 @@ pub struct ProcDecl {
     pub shares: bool,
     /// A change of one part sends all.
     pub coupled: bool,
+    /// It has a `file` to be loaded.
+    pub loads: bool,
     /// Frames by which it delays the signal.
     pub latency: fn(&Params, f64) -> usize,
     /// The coefficients of one part.
@@ -335,6 +344,7 @@ impl ProcDecl {
             only: P::ONLY,
             shares: P::SHARES,
             coupled: P::COUPLED,
+            loads: P::LOADS,
             latency: P::latency,
             coeffs: P::coeffs,
         }
@@ -377,6 +387,7 @@ pub mod automix;
 pub mod check;
 pub mod clip;
 pub mod comp;
+pub mod convolve;
 pub mod cut;
 pub mod delay;
 pub mod dither;
@@ -405,6 +416,7 @@ processors! {
     automix::Automix,
     reverb::Reverb,
     echo::Echo,
+    convolve::Convolve,
     eq::Eq,
     check::Check,
     oscillator::Oscillator,

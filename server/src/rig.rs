@@ -5,6 +5,7 @@
 
 pub mod diagnose;
 pub mod emit;
+pub mod library;
 pub mod node;
 pub mod route;
 pub mod section;
@@ -97,6 +98,7 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
         mute_post_only: settings.audio.mute_post_only,
         seed: settings.audio.seed,
         period: settings.audio.period,
+        library: library::of(Path::new(file)),
         ..GraphSpec::default()
     };
     let dcas = groups(&mut root, "dca", &mut report);

@@ -84,7 +84,6 @@ const SECTIONS: &[(&str, &[Part])] = &[
         "Monitor, talkback, oscillator",
         &[("monitor", monitor::checks), ("talkback", monitor::talkback), ("oscillator", monitor::oscillator)],
     ),
-    ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq)]),
     (
         "Colour",
         &[
@@ -101,6 +100,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
         "Mastering: `headroom master` of a dense and of a dynamic song",
         &[("mastering", mastering::targets), ("mastering albums", mastering::album)],
     ),
+    ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq), ("convolve", speech::convolve)]),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

@@ -92,6 +92,9 @@ pub const ALL: &[Processor] = &[
     chain("transient", &["attack = 0, sustain = 0"], "attack = 9, sustain = 6")
         .moves(&[("attack", "-12"), ("sustain", "-12")])
         .sweep("attack", "-12", "12"),
+    chain("convolve", &["mix = 0", "mix = 0, file = \"room.wav\""], "file = \"room.wav\", mix = 0.5")
+        .moves(&[("mix", "0.1"), ("gain", "-12"), ("predelay", "60"), ("file", "\"\"")])
+        .sweep("gain", "-12", "6"),
     chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
         .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
         .sweep("gain", "0", "9")

@@ -1,8 +1,9 @@
-//! Automatic mixing, the graphic equaliser.
+//! Automatic mixing, the graphic equaliser, convolution.
 
 use crate::table::{Done, Table};
 use crate::take::{RATE, Rendered, Take};
-use headroom_e2e::measure::signal::{amplitude, differing, impulse, noise, quadrature, single, tone};
+use headroom_e2e::measure::Sound;
+use headroom_e2e::measure::signal::{amplitude, differing, impulse, noise, power, power_db, quadrature, single, tone};
 use headroom_e2e::measure::spectrum::{magnitude, outside, worst_above};
 
 const MAIN: &str = "[main]\nchain = []\n";
@@ -142,5 +143,81 @@ pub fn geq(t: &mut Table) -> Done {
     let read = curve(set, &centres)?;
     let off = (1..).zip(&read).map(|(b, db)| (db - set(b)).abs()).fold(0.0, f64::max);
     t.most("geq, sliders anyhow over ±12: centres, distance", off, 1.0, "dB");
+    Ok(())
+}
+
+/// Some of a response: a noise that decays.
+fn room(seed: u64, frames: usize) -> Vec<f64> {
+    noise(seed, 0.1, frames).iter().enumerate().map(|(i, x)| x * (-5.0 * i as f64 / frames as f64).exp()).collect()
+}
+
+/// The sum itself.
+fn direct(x: &[f64], h: &[f64], frames: usize) -> Vec<f64> {
+    let (x, h) = (single(x), single(h));
+    let mut y = vec![0.0; frames];
+    for (i, x) in x.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+        y[i..].iter_mut().zip(&h).for_each(|(y, h)| *y += x * h);
+    }
+    y
+}
+
+/// Distance in dB re what is wanted.
+fn off(y: &[f64], want: &[f64]) -> f64 {
+    let apart: Vec<f64> = y.iter().zip(want).map(|(y, w)| y - w).collect();
+    power_db(power(&apart) / power(want))
+}
+
+pub fn convolve(t: &mut Table) -> Done {
+    let sound = |channels: Vec<Vec<f64>>| Sound { rate: RATE as u32, channels };
+    let frames = 48_000;
+    let mut x = noise(1, 0.3, 6000);
+    x.resize(frames, 0.0);
+    let take = |stereo: bool, keys: &str| {
+        Take::new(format!(
+            "[[channel]]\nname = \"c\"\nstereo = {stereo}\nchain = [\"convolve\"]\nconvolve = {{ on = true, file = \"h.wav\", {keys} }}\n{MAIN}"
+        ))
+    };
+    for (name, length) in [("30 ms", 1440), ("0.2 s", 9600), ("0.9 s", 43_200)] {
+        let h = room(2, length);
+        let take = take(false, "mix = 1").file("h.wav", sound(vec![h.clone()])).feed("c", &x);
+        let y = take.first("c")?;
+        t.most(format!("convolve, {name}: distance from the direct sum"), off(&y, &direct(&x, &h, frames)), -120.0, "dB");
+        let differ: f64 = ["--period 1", "--period 17", "--period 4096"]
+            .iter()
+            .map(|p| Ok(differing(&y, &take.clone().with(p).first("c")?)))
+            .sum::<Result<f64, String>>()?;
+        t.exact(format!("convolve, {name}: periods of 1, 17, 4096"), differ);
+    }
+    let mut second = noise(9, 0.3, 6000);
+    second.resize(frames, 0.0);
+    let h: Vec<Vec<f64>> = (0..4).map(|c| room(20 + c, 9600)).collect();
+    let y = take(true, "mix = 1").file("h.wav", sound(h.clone())).feed_all("c", vec![x.clone(), second.clone()]).out("c")?;
+    for (side, y) in y.iter().enumerate() {
+        let parts = [direct(&x, &h[side], frames), direct(&second, &h[2 + side], frames)];
+        let want: Vec<f64> = parts[0].iter().zip(&parts[1]).map(|(a, b)| a + b).collect();
+        t.most(format!("convolve, true stereo, side {side}: distance from the direct sum"), off(y, &want), -120.0, "dB");
+    }
+    // A single sample in the file is the sound itself, late by its place and the predelay.
+    let y = take(false, "mix = 1, predelay = 10, gain = -6")
+        .file("h.wav", sound(vec![impulse(5000, 6000)]))
+        .feed("c", &x)
+        .first("c")?;
+    let want: Vec<f64> = single(&x)[..frames - 5480].iter().map(|v| v * amplitude(-6.0)).collect();
+    t.most("convolve, one late sample, predelay and gain: distance", off(&y[5480..], &want), -120.0, "dB");
+    // A file of another rate is the same room.
+    let low: Vec<f64> =
+        tone(RATE, 3000.0, -20.0, 0.2).iter().enumerate().map(|(i, v)| v * (-(i as f64) / 2000.0).exp()).collect();
+    let half: Vec<f64> = low.iter().step_by(2).map(|v| 2.0 * v).collect();
+    let a = take(false, "mix = 1").file("h.wav", sound(vec![low])).feed("c", &tone(RATE, 3000.0, -20.0, 1.0)).first("c")?;
+    let halved = Sound { rate: 24_000, channels: vec![half] };
+    let b = take(false, "mix = 1").file("h.wav", halved).feed("c", &tone(RATE, 3000.0, -20.0, 1.0)).first("c")?;
+    let level = |y: &[f64]| quadrature(y, RATE, 3000.0, 24_000, 19_200).0;
+    t.within("convolve, the same response in a file of half the rate: level", level(&b) - level(&a), -0.05, 0.05, "dB");
+    // What is not there is said.
+    for name in ["nothing.wav", "../h.wav", "/h.wav"] {
+        let rig = take(false, "mix = 1").rig_with("h.wav", name).feed("c", &x);
+        let said = rig.first("c").err().unwrap_or_default();
+        t.exact(format!("convolve, file {name}: refused by name"), f64::from(u8::from(!said.contains(name))));
+    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! One render: a rig, its inputs and cues go to files, the program runs, its outputs are read back.
 
 use headroom_e2e::Headroom;
+use headroom_e2e::measure::signal::noise;
 use headroom_e2e::measure::{Sound, read, write};
 use std::fmt::Display;
 use std::fs;
@@ -16,6 +17,7 @@ pub struct Take {
     rig: String,
     inputs: Vec<(String, Sound)>,
     cues: String,
+    files: Vec<(String, Sound)>,
     arguments: Vec<String>,
     lanes: Option<&'static str>,
     wide: bool,
@@ -74,6 +76,18 @@ impl Take {
         self
     }
 
+    /// With a file beside the rig.
+    pub fn file(mut self, name: &str, sound: Sound) -> Self {
+        self.files.push((name.into(), sound));
+        self
+    }
+
+    /// With a word of the rig replaced.
+    pub fn rig_with(mut self, word: &str, by: &str) -> Self {
+        self.rig = self.rig.replace(word, by);
+        self
+    }
+
     /// With a cue.
     pub fn cue(mut self, seconds: f64, what: impl Display) -> Self {
         self.cues.push_str(&format!("{seconds:.9} {what}\n"));
@@ -116,6 +130,17 @@ impl Take {
         let text = |name: &str| path(name).display().to_string();
         let put = |name: &str, what: &str| fs::write(path(name), what).map_err(|e| e.to_string());
         put("rig.toml", &self.rig)?;
+        for (name, sound) in &self.files {
+            write(&path(name), sound)?;
+        }
+        if self.rig.contains("room.wav") || self.cues.contains("room.wav") {
+            // Some responses for rigs that name them.
+            let room = |seed: u64| -> Vec<f64> {
+                let decay = |i: usize| (-(i as f64) / 6000.0).exp() * 0.05;
+                noise(seed, 1.0, 24_000).iter().enumerate().map(|(i, x)| x * decay(i)).collect()
+            };
+            write(&path("room.wav"), &Sound { rate: RATE as u32, channels: vec![room(1), room(2)] })?;
+        }
         let mut command = Headroom::command(&["render", &text("rig.toml")]);
         for (i, (strip, sound)) in self.inputs.iter().enumerate() {
             write(&path(&format!("in-{i}.wav")), sound)?;

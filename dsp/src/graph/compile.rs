@@ -8,6 +8,7 @@ use super::seats::{BankPlan, BankRef, Seat, seats};
 use super::verify::verify;
 use super::{Edge, EdgeTap, GraphSpec};
 use crate::bank::{Bank, BankBuild, StageBuild};
+use crate::kernel::convolver::Impulse;
 use crate::kernel::talkers::Talkers;
 #[cfg_attr(fastest_path, allow(unused_imports))]
 use crate::lanes::{Lanes, One32, One64, Pair, Path};
@@ -42,6 +43,8 @@ pub struct Plan {
     pub keys: Vec<KeyEdge>,
     /// Mix that carries a tap of one strip to another.
     pub mixes: HashMap<(usize, usize, EdgeTap), usize>,
+    /// Impulse responses by strip and stage.
+    pub impulses: HashMap<(usize, usize), Arc<Impulse>>,
     /// Frames of delay that each bank's lines hold, by bank in the order of `banks`.
     pub delays: Vec<usize>,
 }
@@ -55,6 +58,8 @@ pub enum PlanError {
     Sidechain(String, String, String),
     /// The monitor cannot hear what its source names.
     Source(String),
+    /// A file cannot be loaded: strip, processor, why.
+    File(String, String, String),
     /// The schedule failed its own check; a bug, in words.
     Unsound(Vec<String>),
 }
@@ -66,6 +71,7 @@ impl std::fmt::Display for PlanError {
             PlanError::Sidechain(strip, proc, name) => {
                 write!(f, "{strip}: {proc}/sidechain names \"{name}\", which is no strip (an id, ch/3, bus/2, main)")
             }
+            PlanError::File(strip, proc, why) => write!(f, "{strip}: {proc}/file: {why}"),
             PlanError::Source(name) => {
                 write!(f, "the monitor cannot hear \"{name}\": expected another strip (an id, ch/3, bus/2, main)")
             }
@@ -115,6 +121,16 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
             }
         }
     }
+    let mut impulses = HashMap::new();
+    for (s, strip) in spec.strips.iter().enumerate() {
+        for (stage, proc) in strip.chain.iter().enumerate().filter(|(_, p)| p.kind.decl().loads) {
+            let name = text(s, &format!("{}/file", proc.name));
+            if !name.is_empty() {
+                let file = |why| PlanError::File(strip.id.clone(), proc.name.clone(), why);
+                impulses.insert((s, stage), spec.library.impulse(&name, rate).map_err(file)?);
+            }
+        }
+    }
     let mut depth = depths(spec, &edges, &[]).map_err(PlanError::Loop)?;
     let without_sends: Vec<Edge> = edges.iter().filter(|e| !e.send).copied().collect();
     let mut pairs = Vec::new();
@@ -155,7 +171,7 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
     };
     let delays = banks.iter().map(|b| b.lanes.iter().flatten().map(|&(s, _)| delay(s).ceil() as usize).max().unwrap_or(0));
     let delays = delays.collect();
-    Ok(Plan { edges, depth, latencies, ports: Ports::of(spec), keys, mixes, delays, seats, banks, schedule })
+    Ok(Plan { edges, depth, latencies, ports: Ports::of(spec), keys, mixes, impulses, delays, seats, banks, schedule })
 }
 
 /// Builds the network of a plan; `inputs` and `outputs` are the backend's ids of the plan's ports.
@@ -282,9 +298,11 @@ impl Maker<'_> {
             let mut proc = build::<L>(*kind, &Build { rate: self.rate, curve: &self.curve, lanes: &lanes, seeds: &seeds });
             for lane in 0..L::N {
                 // Linked channels are one: the right side is known by the left.
-                let own = lane - usize::from(plan.pairs >> lane & 1 != 0) * (lane % 2);
-                if let Some(Some((strip, _))) = plan.lanes.get(own) {
-                    proc.join(lane, &Outside { talkers: &self.talkers, slot: slots(self.spec, *strip, stage) });
+                let pair = usize::from(plan.pairs >> lane & 1 != 0);
+                if let Some(Some((strip, _))) = plan.lanes.get(lane - pair * (lane % 2)) {
+                    let slot = slots(self.spec, *strip, stage);
+                    let impulse = self.plan.impulses.get(&(*strip, stage));
+                    proc.join(lane, &Outside { talkers: &self.talkers, slot, sides: 1 + pair, impulse });
                 }
             }
             let made = StageBuild {

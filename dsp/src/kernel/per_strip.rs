@@ -13,7 +13,7 @@
 use crate::block::{flat, flat_mut};
 use crate::kernel::delayline::{CHUNK, chunk};
 use crate::lanes::{Entry, Lanes};
-use crate::proc::{Build, Ctx, Process, Targets};
+use crate::proc::{Build, Ctx, Outside, Process, Targets};
 use crate::ramp::{Coeffs, GRID, Gain, When};
 
 /// Both sides of a chunk.
@@ -72,6 +72,9 @@ pub trait Effect: Send + 'static {
 
     /// Frames that sound may stay inside unheard.
     fn tail(&self) -> u64;
+
+    /// Takes what lies outside of the bank; see [`Process::join`].
+    fn join(&mut self, _outside: &Outside) {}
 }
 
 /// A bank of effects.
@@ -295,6 +298,12 @@ impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
         if let (Some(to), Some(from)) = (&mut self.strips[lane], &from.strips[from.owner(from_lane)]) {
             (to.quiet, to.cleared) = (from.quiet, from.cleared);
             to.effect.carry(&from.effect, self.now);
+        }
+    }
+
+    fn join(&mut self, lane: usize, outside: &Outside) {
+        if let Some(strip) = &mut self.strips[lane] {
+            strip.effect.join(outside);
         }
     }
 

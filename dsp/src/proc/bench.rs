@@ -121,7 +121,7 @@ impl<P: Processor, L: Lanes> Bench<P, L> {
             let mut io: Vec<L> = (0..n).map(|i| L::from_fn(|lane| input(at + i, lane))).collect();
             let keys: Vec<L> = (0..n).map(|i| L::from_fn(|lane| key(at + i, lane))).collect();
             let key = (self.keyed != 0).then(|| (L::mask(self.keyed), &keys[..]));
-            let mut ctx = Ctx { frame: self.frame, pairs: L::mask(self.pairs), key, reduction: L::zero() };
+            let mut ctx = Ctx { key, ..Ctx::new(self.frame, L::mask(self.pairs)) };
             Running::process(&mut self.state, &mut ctx, &mut io);
             self.lowest = ctx.reduction.min(self.lowest);
             self.frame += n as u64;

@@ -154,7 +154,7 @@ mod tests {
                 Process::set(&mut c, 0, 0, &to, When::At(at));
             }
             let mut io: Vec<L> = x.iter().map(|x| L::splat(*x)).collect();
-            let mut ctx = Ctx { frame, pairs: L::mask(0), key: None, reduction: L::zero() };
+            let mut ctx = Ctx::new(frame, L::mask(0));
             Running::process(&mut c, &mut ctx, &mut io);
             out.extend(io);
         }

@@ -172,7 +172,7 @@ mod tests {
                 Process::set(&mut e, 0, 0, &to, When::At(frame as u64));
             }
             let n = block.min(64 - at % 64).min(io.len() - at).min(change - at);
-            let mut ctx = Ctx { frame: at as u64, pairs: L::mask(0), key: None, reduction: L::zero() };
+            let mut ctx = Ctx::new(at as u64, L::mask(0));
             Running::process(&mut e, &mut ctx, &mut io[at..at + n]);
             at += n;
         }

@@ -221,7 +221,7 @@ mod tests {
                 Process::set(&mut s, 0, *lane, to, if *frame == 0 { When::Jump } else { When::At(*frame) });
             }
             let n = block.min(64 - at % 64).min(io.len() - at).min(next - at);
-            let mut ctx = Ctx { frame: at as u64, pairs: L::mask(0), key: None, reduction: L::zero() };
+            let mut ctx = Ctx::new(at as u64, L::mask(0));
             Running::process(&mut s, &mut ctx, &mut io[at..at + n]);
             at += n;
         }
@@ -314,7 +314,7 @@ mod tests {
         }
         for (block, x) in x.chunks(64).enumerate() {
             let mut io: Vec<Pair<One32>> = x.iter().map(|x| Pair(One32(*x as f32), One32(0.25))).collect();
-            let mut ctx = Ctx { frame: 64 * block as u64, pairs: Pair::<One32>::mask(0), key: None, reduction: Lanes::zero() };
+            let mut ctx = Ctx::new(64 * block as u64, Pair::<One32>::mask(0));
             Running::process(&mut s, &mut ctx, &mut io);
             assert!(io.iter().all(|y| y.get(1).is_finite()));
             if io.iter().any(|y| !y.get(0).is_finite()) {

@@ -185,7 +185,7 @@ mod tests {
         while at < x.len() {
             let n = block.min(64 - at % 64).min(x.len() - at);
             let mut io: Vec<Pair<One32>> = x[at..at + n].iter().map(|x| Pair::from_fn(|lane| x[lane])).collect();
-            let mut ctx = Ctx { frame: at as u64, pairs: Pair::<One32>::mask(pairs), key: None, reduction: Lanes::zero() };
+            let mut ctx = Ctx::new(at as u64, Pair::<One32>::mask(pairs));
             Running::process(&mut t, &mut ctx, &mut io);
             out.extend(io.iter().map(|v| [v.get(0), v.get(1)]));
             at += n;

@@ -153,7 +153,7 @@ mod tests {
                 (0..2).for_each(|lane| Process::set(&mut w, 0, lane, &to, When::At(at)));
             }
             let mut io: Vec<Pair<T>> = x.iter().map(|x| Pair::from_fn(|lane| x[lane])).collect();
-            let mut ctx = Ctx { frame, pairs: Pair::<T>::mask(pairs), key: None, reduction: Lanes::zero() };
+            let mut ctx = Ctx::new(frame, Pair::<T>::mask(pairs));
             Running::process(&mut w, &mut ctx, &mut io);
             out.extend(io.iter().map(|v| [v.get(0), v.get(1)]));
         }

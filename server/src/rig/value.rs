@@ -302,7 +302,7 @@ impl<'a> Reader<'a> {
         self.values.push(Stated { id, owner: at.owner, path, value });
     }
 
-    /// Texts that name something: strips, colours.
+    /// Texts that name something: strips, files, colours.
     fn check_text(&mut self, at: At<'_>, decl: &Decl, value: &Value, span: &Range<usize>) {
         let Value::Text(text) = value else { return };
         match decl.path {
@@ -322,6 +322,11 @@ impl<'a> Reader<'a> {
                         .suggest(&super::strip::slug(text), ids);
                 }
             },
+            "file" if !text.is_empty() => {
+                if let Err(why) = self.spec.library.impulse(text, self.rate) {
+                    self.report.error(span, why, "cannot be loaded");
+                }
+            }
             _ if decl.form.fits(text) => {}
             _ if text.starts_with('#') => {
                 self.report.error(span, format!("{text:?} is not a colour"), "expected #rrggbb");

@@ -1,0 +1,141 @@
+//! Impulse responses of a rig: WAV files in the folder of the rig file, or below it.
+
+use crate::audiofile::{RateReader, Reader};
+use headroom_dsp::graph::library::{Library, Sounds};
+use headroom_dsp::kernel::convolver::Impulse;
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// The longest response, in seconds.
+const LONGEST_S: f64 = 20.0;
+/// Frames read at a time.
+const CHUNK: usize = 4096;
+
+/// A file as it was when it was read.
+#[derive(PartialEq, Clone, Copy)]
+struct Stamp {
+    changed: Option<SystemTime>,
+    bytes: u64,
+}
+
+/// By name and rate: what was read, and of which file.
+type Known = HashMap<(String, u32), (Stamp, Arc<Impulse>)>;
+
+/// A folder of responses. What was read is remembered until the file changes; one that is gone since is
+/// still served, so that a console that runs goes on.
+struct Folder {
+    root: PathBuf,
+    known: Mutex<Known>,
+}
+
+/// The library of the rig in a file.
+pub fn of(rig: &Path) -> Library {
+    let root = rig.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+    Library::new(Arc::new(Folder { root, known: Mutex::default() }))
+}
+
+impl Sounds for Folder {
+    fn impulse(&self, name: &str, rate: f64) -> Result<Arc<Impulse>, String> {
+        let plain = |c: Component| matches!(c, Component::Normal(_) | Component::CurDir);
+        if !Path::new(name).components().all(plain) || name.contains('\\') {
+            return Err(format!("\"{name}\" is no name below the rig's folder; expected one such as hall.wav or rooms/hall.wav"));
+        }
+        let path = self.root.join(name);
+        let key = (name.to_string(), rate.round() as u32);
+        let stamp = std::fs::metadata(&path).map(|about| Stamp { changed: about.modified().ok(), bytes: about.len() });
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((then, impulse)) = known.get(&key)
+            && stamp.as_ref().map_or(true, |now| now == then)
+        {
+            return Ok(impulse.clone());
+        }
+        let stamp = stamp.map_err(|e| {
+            format!("cannot read {}: {e}; put the WAV into the rig's folder, or leave `file` empty", path.display())
+        })?;
+        let impulse = Arc::new(read(&path, key.1)?);
+        known.insert(key, (stamp, impulse.clone()));
+        Ok(impulse)
+    }
+}
+
+fn read(path: &Path, rate: u32) -> Result<Impulse, String> {
+    let reader = Reader::open(path).map_err(|e| e.to_string())?;
+    let spec = reader.spec().clone();
+    let name = path.display();
+    if !matches!(spec.channels, 1 | 2 | 4) {
+        return Err(format!("{name} has {} channels; an impulse response has 1, 2 or 4", spec.channels));
+    }
+    let longest = (LONGEST_S * f64::from(rate)) as usize;
+    let mut file = RateReader::new(reader, rate);
+    // The sum over the taps is what passes: more of them a second want to be smaller.
+    let scale = f64::from(spec.rate) / f64::from(rate);
+    let mut channels = vec![Vec::new(); spec.channels];
+    let mut block = vec![0.0; CHUNK * spec.channels];
+    loop {
+        let frames = file.read_f64(&mut block).map_err(|e| e.to_string())?;
+        if frames == 0 {
+            break;
+        }
+        for frame in block[..frames * spec.channels].chunks_exact(spec.channels) {
+            channels.iter_mut().zip(frame).for_each(|(to, x)| to.push((x * scale) as f32));
+        }
+        if channels[0].len() > longest {
+            return Err(format!("{name} is longer than {LONGEST_S} s; an impulse response ends where its sound does"));
+        }
+    }
+    if channels[0].is_empty() {
+        return Err(format!("{name} holds no sound; expected an impulse response"));
+    }
+    Ok(Impulse::new(&channels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audiofile::{Bits, Format, Writer};
+
+    fn write(path: &Path, rate: u32, channels: usize, samples: &[f64]) {
+        let mut writer = Writer::create(path, &Format::new(rate, channels, Bits::Float32)).expect("a file");
+        writer.write_f64(samples).expect("written");
+        writer.finish().expect("closed");
+    }
+
+    fn folder() -> (tempfile::TempDir, Library) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let library = of(&folder.path().join("rig.toml"));
+        (folder, library)
+    }
+
+    #[test]
+    fn a_response_is_read_at_the_rate_and_kept_until_its_file_changes() {
+        let (folder, library) = folder();
+        let path = folder.path().join("hall.wav");
+        write(&path, 48_000, 2, &vec![0.1; 2 * 4800]);
+        let first = library.impulse("hall.wav", 48_000.0).expect("loads");
+        assert_eq!(first.frames(), 4800);
+        assert!(Arc::ptr_eq(&first, &library.impulse("hall.wav", 48_000.0).expect("loads")));
+        assert_eq!(library.impulse("hall.wav", 96_000.0).expect("loads").frames(), 9600);
+        write(&path, 48_000, 1, &vec![0.1; 2400]);
+        assert_eq!(library.impulse("hall.wav", 48_000.0).expect("loads").frames(), 2400);
+        std::fs::remove_file(&path).expect("gone");
+        assert_eq!(library.impulse("hall.wav", 48_000.0).expect("remembered").frames(), 2400);
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_said_with_a_way_out() {
+        let (folder, library) = folder();
+        let said = |name: &str| library.impulse(name, 48_000.0).expect_err("refused");
+        for name in ["../hall.wav", "/etc/hall.wav", "rooms/../../hall.wav", "..\\hall.wav"] {
+            assert!(said(name).contains("below the rig's folder"), "{name}");
+        }
+        assert!(said("hall.wav").contains("put the WAV into the rig's folder"));
+        std::fs::write(folder.path().join("text.wav"), "no sound at all").expect("written");
+        assert!(said("text.wav").contains("text.wav"));
+        write(&folder.path().join("three.wav"), 48_000, 3, &[0.0; 300]);
+        assert!(said("three.wav").contains("1, 2 or 4"));
+        write(&folder.path().join("none.wav"), 48_000, 1, &[]);
+        assert!(said("none.wav").contains("no sound"));
+    }
+}
