@@ -50,7 +50,7 @@ impl StripKind {
             StripKind::Channel => &["hpf", "lpf", "gate", "eq", "comp"],
             StripKind::Group | StripKind::Aux | StripKind::Matrix => &["eq", "comp"],
             StripKind::Fx => &["eq"],
-            StripKind::Monitor => &["eq", "check"],
+            StripKind::Monitor => &["reference", "eq", "check"],
             StripKind::Talkback => &["hpf", "comp"],
             StripKind::Oscillator => &["oscillator"],
             StripKind::Main => &["eq", "ms", "glue", "multiband", "exciter", "width", "limiter"],

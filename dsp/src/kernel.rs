@@ -14,4 +14,5 @@ pub mod oversample;
 pub mod per_strip;
 pub mod svf;
 pub mod talkers;
+pub mod tape;
 pub mod truepeak;

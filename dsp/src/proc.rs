@@ -7,6 +7,7 @@
 use crate::graph::StripKind;
 use crate::kernel::convolver::Impulse;
 use crate::kernel::talkers::Talkers;
+use crate::kernel::tape::Tape;
 use crate::lanes::{Entry, Lanes};
 use crate::param::{Decl, Value};
 use crate::ramp::{Curve, When};
@@ -27,6 +28,17 @@ pub enum Place {
     Chain,
     /// After fader and pan, whatever the order in the rig; lower numbers first.
     Last(u8),
+}
+
+/// What the text `file` of a processor names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loads {
+    /// It has none.
+    Nothing,
+    /// An impulse response.
+    Impulse,
+    /// A recording.
+    Tape,
 }
 
 /// How often a part of a processor stands in the address tree.
@@ -133,6 +145,8 @@ pub struct Outside<'a> {
     pub sides: usize,
     /// What the processor's `file` names, loaded.
     pub impulse: Option<&'a Arc<Impulse>>,
+    /// What it names, wound on while it is heard.
+    pub tape: Option<&'a Arc<Tape>>,
 }
 
 /// The control side of a processor.
@@ -159,8 +173,8 @@ pub trait Processor: 'static {
     const SHARES: bool = false;
     /// The coefficients of one part depend on the others: a change of one sends all.
     const COUPLED: bool = false;
-    /// Its first part has a text `file`, the name of an impulse response ([`Outside::impulse`]).
-    const LOADS: bool = false;
+    /// What the text `file` of its first part names (see [`Outside`]).
+    const LOADS: Loads = Loads::Nothing;
 
     /// Frames by which it delays the signal, on or off.
     fn latency(_params: &Params, _rate: f64) -> usize {
@@ -323,7 +337,7 @@ pub struct ProcDecl {
     /// A change of one part sends all.
     pub coupled: bool,
     /// It has a `file` to be loaded.
-    pub loads: bool,
+    pub loads: Loads,
     /// Frames by which it delays the signal.
     pub latency: fn(&Params, f64) -> usize,
     /// The coefficients of one part.
@@ -400,6 +414,7 @@ pub mod insert;
 pub mod limiter;
 pub mod ms;
 pub mod oscillator;
+pub mod reference;
 pub mod reverb;
 pub mod saturate;
 #[cfg(test)]
@@ -418,6 +433,7 @@ processors! {
     echo::Echo,
     convolve::Convolve,
     eq::Eq,
+    reference::Reference,
     check::Check,
     oscillator::Oscillator,
     geq::Geq,

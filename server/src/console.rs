@@ -275,6 +275,7 @@ impl Console {
         }
         self.post();
         self.metering.tick();
+        self.match_reference();
         for id in self.desk.take_pressed() {
             if let Owner::Strip(strip) = self.desk.tree().entry(id).owner {
                 self.metering.reset(strip);
@@ -285,6 +286,20 @@ impl Console {
         self.keeper.tick(monotonic_nanos());
         if self.desk.needs_swap() && self.swaps == 0 {
             self.restructure();
+        }
+    }
+
+    /// Makes the reference as loud as main, while it is not listened to.
+    fn match_reference(&mut self) {
+        let spec = self.desk.spec();
+        let (Some(main), Some(monitor)) = (spec.main(), spec.monitor()) else { return };
+        let Some(tape) = self.desk.plan().tapes.iter().find_map(|((s, _), tape)| (*s == monitor).then_some(tape)) else { return };
+        let on = self.desk.tree().find(Owner::Strip(monitor), "reference/on");
+        let listening = on.is_some_and(|id| self.desk.get(id).as_bool());
+        let readings = self.metering.readings().get(main).and_then(Option::as_ref);
+        let main = readings.and_then(|r| r.get("loudness/integrated")).filter(|lufs| *lufs > -100.0);
+        if let (false, Some(main), Some(own)) = (listening, main, tape.loudness().filter(|lufs| *lufs > -100.0)) {
+            tape.match_to((main - own).clamp(-24.0, 24.0));
         }
     }
 

@@ -12,6 +12,7 @@ pub mod section;
 pub mod settings;
 pub mod sources;
 pub mod strip;
+pub mod tape;
 pub mod template;
 pub mod value;
 

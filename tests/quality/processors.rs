@@ -103,7 +103,7 @@ pub const ALL: &[Processor] = &[
 
 /// Processors of which nothing is asked here: `render` leaves `dither` to the files, and the others stand on one
 /// strip only (`monitor.rs`).
-pub const LEFT_OUT: &[&str] = &["dither", "check", "oscillator", "talkback"];
+pub const LEFT_OUT: &[&str] = &["dither", "check", "oscillator", "talkback", "reference"];
 
 impl Processor {
     /// TOML of a strip's settings: it is on, or off.

@@ -10,13 +10,14 @@ use super::{Edge, EdgeTap, GraphSpec};
 use crate::bank::{Bank, BankBuild, StageBuild};
 use crate::kernel::convolver::Impulse;
 use crate::kernel::talkers::Talkers;
+use crate::kernel::tape::Tape;
 #[cfg_attr(fastest_path, allow(unused_imports))]
 use crate::lanes::{Lanes, One32, One64, Pair, Path};
 use crate::meter::{Meters, Peak, StripMeters};
 use crate::network::{Network, Parts, Runs};
 use crate::param::Value;
 use crate::proc::delay::Delay;
-use crate::proc::{Build, Outside, Params, Place, build};
+use crate::proc::{Build, Loads, Outside, Params, Place, build};
 use crate::ramp::Curve;
 use crate::tree::{Owner, Tree};
 use std::collections::HashMap;
@@ -45,6 +46,8 @@ pub struct Plan {
     pub mixes: HashMap<(usize, usize, EdgeTap), usize>,
     /// Impulse responses by strip and stage.
     pub impulses: HashMap<(usize, usize), Arc<Impulse>>,
+    /// Recordings, likewise.
+    pub tapes: HashMap<(usize, usize), Arc<Tape>>,
     /// Frames of delay that each bank's lines hold, by bank in the order of `banks`.
     pub delays: Vec<usize>,
 }
@@ -122,12 +125,15 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
         }
     }
     let mut impulses = HashMap::new();
+    let mut tapes = HashMap::new();
     for (s, strip) in spec.strips.iter().enumerate() {
-        for (stage, proc) in strip.chain.iter().enumerate().filter(|(_, p)| p.kind.decl().loads) {
+        for (stage, proc) in strip.chain.iter().enumerate().filter(|(_, p)| p.kind.decl().loads != Loads::Nothing) {
             let name = text(s, &format!("{}/file", proc.name));
-            if !name.is_empty() {
-                let file = |why| PlanError::File(strip.id.clone(), proc.name.clone(), why);
-                impulses.insert((s, stage), spec.library.impulse(&name, rate).map_err(file)?);
+            let file = |why| PlanError::File(strip.id.clone(), proc.name.clone(), why);
+            match proc.kind.decl().loads {
+                _ if name.is_empty() => {}
+                Loads::Tape => tapes.extend(spec.library.tape(&name, rate).map_err(file)?.map(|tape| ((s, stage), tape))),
+                _ => drop(impulses.insert((s, stage), spec.library.impulse(&name, rate).map_err(file)?)),
             }
         }
     }
@@ -171,7 +177,7 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
     };
     let delays = banks.iter().map(|b| b.lanes.iter().flatten().map(|&(s, _)| delay(s).ceil() as usize).max().unwrap_or(0));
     let delays = delays.collect();
-    Ok(Plan { edges, depth, latencies, ports: Ports::of(spec), keys, mixes, impulses, delays, seats, banks, schedule })
+    Ok(Plan { edges, depth, latencies, ports: Ports::of(spec), keys, mixes, impulses, tapes, delays, seats, banks, schedule })
 }
 
 /// Builds the network of a plan; `inputs` and `outputs` are the backend's ids of the plan's ports.
@@ -302,7 +308,8 @@ impl Maker<'_> {
                 if let Some(Some((strip, _))) = plan.lanes.get(lane - pair * (lane % 2)) {
                     let slot = slots(self.spec, *strip, stage);
                     let impulse = self.plan.impulses.get(&(*strip, stage));
-                    proc.join(lane, &Outside { talkers: &self.talkers, slot, sides: 1 + pair, impulse });
+                    let tape = self.plan.tapes.get(&(*strip, stage));
+                    proc.join(lane, &Outside { talkers: &self.talkers, slot, sides: 1 + pair, impulse, tape });
                 }
             }
             let made = StageBuild {

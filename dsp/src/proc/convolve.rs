@@ -6,7 +6,7 @@
 //! left to right, right to left, right to right. A mono strip hears the first channel. Without a file
 //! the wet part is silent. Another file starts from silence while the old one is faded out. No latency.
 
-use super::{Build, Outside, Params, Part, Processor, Targets};
+use super::{Build, Loads, Outside, Params, Part, Processor, Targets};
 use crate::kernel::convolver::Convolver;
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
 use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides};
@@ -32,7 +32,7 @@ impl Processor for Convolve {
         Decl::float("gain", Unit::Db, -48.0, 24.0, 0.0, "Gain of the response"),
         Decl::float("mix", Unit::None, 0.0, 1.0, 1.0, "Response against the dry signal"),
     ])];
-    const LOADS: bool = true;
+    const LOADS: Loads = Loads::Impulse;
 
     /// Predelay in frames, linear gain, mix.
     fn coeffs(_part: usize, params: &Params, rate: f64) -> Targets {

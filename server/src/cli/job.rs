@@ -36,7 +36,8 @@ impl Io for Ports {
 }
 
 /// A desk with what a rig states, for another spec made from the rig's.
-pub fn desk_of(rig: &crate::rig::Rig, spec: GraphSpec, rate: f64) -> Result<Desk, Fail> {
+pub fn desk_of(rig: &crate::rig::Rig, mut spec: GraphSpec, rate: f64) -> Result<Desk, Fail> {
+    spec.library = spec.library.offline();
     let tree = Tree::new(&spec);
     let mut values = tree.defaults();
     for stated in &rig.values {

@@ -64,6 +64,12 @@ impl Readings {
         }
     }
 
+    /// Hub: the first cell of a figure, unless a reset is under way.
+    pub fn get(&self, path: &str) -> Option<f32> {
+        let fresh = self.done.load(Ordering::Acquire) == self.asked.load(Ordering::Relaxed);
+        place(path).filter(|_| fresh).and_then(|at| self.cells.get(at)).map(Latest::get)
+    }
+
     /// Analysis: number of the last reset asked for.
     pub fn asked(&self) -> u32 {
         self.asked.load(Ordering::Acquire)

@@ -1,11 +1,13 @@
-//! Impulse responses of a rig: WAV files in the folder of the rig file, or below it.
+//! Impulse responses and recordings of a rig: WAV files in the folder of the rig file, or below it.
 
+use super::tape;
 use crate::audiofile::{RateReader, Reader};
 use headroom_dsp::graph::library::{Library, Sounds};
 use headroom_dsp::kernel::convolver::Impulse;
+use headroom_dsp::kernel::tape::Tape;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
 /// The longest response, in seconds.
@@ -28,21 +30,29 @@ type Known = HashMap<(String, u32), (Stamp, Arc<Impulse>)>;
 struct Folder {
     root: PathBuf,
     known: Mutex<Known>,
+    /// Recordings that someone holds, by name and rate.
+    tapes: Mutex<HashMap<(String, u32), Weak<Tape>>>,
+}
+
+impl Folder {
+    fn path(&self, name: &str) -> Result<PathBuf, String> {
+        let plain = |c: Component| matches!(c, Component::Normal(_) | Component::CurDir);
+        if !Path::new(name).components().all(plain) || name.contains('\\') {
+            return Err(format!("\"{name}\" is no name below the rig's folder; expected one such as hall.wav or rooms/hall.wav"));
+        }
+        Ok(self.root.join(name))
+    }
 }
 
 /// The library of the rig in a file.
 pub fn of(rig: &Path) -> Library {
     let root = rig.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
-    Library::new(Arc::new(Folder { root, known: Mutex::default() }))
+    Library::new(Arc::new(Folder { root, known: Mutex::default(), tapes: Mutex::default() }))
 }
 
 impl Sounds for Folder {
     fn impulse(&self, name: &str, rate: f64) -> Result<Arc<Impulse>, String> {
-        let plain = |c: Component| matches!(c, Component::Normal(_) | Component::CurDir);
-        if !Path::new(name).components().all(plain) || name.contains('\\') {
-            return Err(format!("\"{name}\" is no name below the rig's folder; expected one such as hall.wav or rooms/hall.wav"));
-        }
-        let path = self.root.join(name);
+        let path = self.path(name)?;
         let key = (name.to_string(), rate.round() as u32);
         let stamp = std::fs::metadata(&path).map(|about| Stamp { changed: about.modified().ok(), bytes: about.len() });
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,6 +67,19 @@ impl Sounds for Folder {
         let impulse = Arc::new(read(&path, key.1)?);
         known.insert(key, (stamp, impulse.clone()));
         Ok(impulse)
+    }
+
+    fn tape(&self, name: &str, rate: f64) -> Result<Arc<Tape>, String> {
+        let path = self.path(name)?;
+        let key = (name.to_string(), rate.round() as u32);
+        let mut tapes = self.tapes.lock().unwrap_or_else(PoisonError::into_inner);
+        tapes.retain(|_, tape| tape.strong_count() > 0);
+        if let Some(tape) = tapes.get(&key).and_then(Weak::upgrade) {
+            return Ok(tape);
+        }
+        let tape = tape::wind(&path, key.1)?;
+        tapes.insert(key, Arc::downgrade(&tape));
+        Ok(tape)
     }
 }
 

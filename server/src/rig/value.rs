@@ -6,6 +6,7 @@ use super::route::send_target;
 use super::strip::{Draft, MOST_BANDS, base, is_processor};
 use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::param::{Access, COLOURS, Decl, Kind, Taper, Value, taper};
+use headroom_dsp::proc::{Loads, PROCESSORS, ProcDecl};
 use headroom_dsp::tree::{Owner, ParamId, Tree};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -323,7 +324,12 @@ impl<'a> Reader<'a> {
                 }
             },
             "file" if !text.is_empty() => {
-                if let Err(why) = self.spec.library.impulse(text, self.rate) {
+                let declares = |p: &&ProcDecl| p.parts[0].decls.iter().any(|d| std::ptr::eq(d, decl));
+                let loaded = match PROCESSORS.iter().find(declares).map(|p| p.loads) {
+                    Some(Loads::Tape) => self.spec.library.tape(text, self.rate).map(drop),
+                    _ => self.spec.library.impulse(text, self.rate).map(drop),
+                };
+                if let Err(why) = loaded {
                     self.report.error(span, why, "cannot be loaded");
                 }
             }
