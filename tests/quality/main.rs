@@ -87,6 +87,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("colour width", colour::width),
             ("colour transient", colour::transient),
             ("colour movement", colour::movement),
+            ("colour same", colour::same),
         ],
     ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
