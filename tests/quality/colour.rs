@@ -274,3 +274,51 @@ pub fn movement(t: &mut Table) -> Done {
     }
     Ok(())
 }
+
+/// Switched, moved and carried to new networks, in sound and in silence: the period does not show.
+pub fn same(t: &mut Table) -> Done {
+    let rig = "[[channel]]\nname = \"a\"\nchain = [\"saturate\", \"transient\"]\nsaturate = { on = false, drive = 12 }\n\
+        [[channel]]\nname = \"b\"\nstereo = true\nchain = [\"clip\", \"width\"]\nclip = { on = false, ceiling = -12 }\n\
+        [[channel]]\nname = \"o\"\nchain = [\"saturate\"]\nsaturate = { on = true, type = \"tube\", drive = 20 }\n\
+        [main]\nchain = [\"exciter\", \"width\", \"limiter\"]\nexciter = { on = false, freq = 2000, drive = 12, mix = 1.0 }\n";
+    let sound = |seed| {
+        let mut x = noise(seed, 0.5, 48_000);
+        x[14_417..33_333].fill(0.0);
+        x
+    };
+    let mut take = Take::new(rig).feed("a", &sound(1)).feed_all("b", vec![sound(2), sound(3)]).feed("o", &noise(4, 0.5, 30_000));
+    for (s, cue) in [
+        (0.0501, "/ch/1/saturate/on 1"),
+        (0.0501, "/main/exciter/on 1"),
+        (0.0633, "/ch/2/clip/on 1"),
+        (0.0701, "/ch/1/saturate/type tube"),
+        (0.0903, "/main/limiter/lookahead 3"),
+        (0.1103, "/ch/1/saturate/mix 0"),
+        (0.1207, "/ch/1/transient/attack 9"),
+        (0.1307, "/ch/2/width/mono 150"),
+        (0.1403, "/main/exciter/freq 900"),
+        (0.1503, "/main/limiter/lookahead 2"),
+        (0.1607, "/ch/1/saturate/drive 3"),
+        (0.1703, "/ch/1/saturate/mix 0.7"),
+        (0.2003, "/ch/2/clip/on 0"),
+        (0.2503, "/main/exciter/on 0"),
+        (0.4001, "/ch/1/saturate/on 0"),
+        (0.5001, "/ch/1/saturate/type tape"),
+        (0.6903, "/ch/2/clip/on 1"),
+        (0.6931, "/ch/1/saturate/on 1"),
+        (0.6943, "/main/exciter/on 1"),
+        (0.8003, "/ch/2/clip/knee 9"),
+        (0.8503, "/main/limiter/lookahead 1"),
+        (0.9001, "/ch/2/width/amount 0.2"),
+    ] {
+        take = take.cue(s, cue);
+    }
+    let outs = ["a", "b", "main"];
+    let one = take.clone().with("--period 64").render(&outs)?;
+    for period in [1, 17, 512, 4096] {
+        let other = take.clone().with(&format!("--period {period}")).render(&outs)?;
+        let pairs = one.sounds.iter().zip(&other.sounds).flat_map(|(a, b)| a.channels.iter().zip(&b.channels));
+        t.exact(format!("colour switched and moved, in periods of {period}"), pairs.map(|(a, b)| differing(a, b)).sum());
+    }
+    Ok(())
+}

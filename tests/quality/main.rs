@@ -94,6 +94,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("colour width", colour::width),
             ("colour transient", colour::transient),
             ("colour movement", colour::movement),
+            ("colour same", colour::same),
         ],
     ),
     (

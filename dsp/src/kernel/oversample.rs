@@ -126,9 +126,9 @@ pub fn latency(rate: f64) -> usize {
 }
 
 /// What is done at the high rate.
-pub trait Curve<L> {
+pub trait Waveshaper<L> {
     /// Replaces the samples, as many a frame as the factor says. `#[inline(always)]`, please.
-    fn bend(&self, io: &mut [L]);
+    fn shape(&self, io: &mut [L]);
 }
 
 /// Samples of one rate: the last ones that a filter needs, then the new ones.
@@ -205,26 +205,26 @@ impl<L: Lanes> Oversampler<L> {
 
     /// At most [`CHUNK`] frames: up, the curve, down.
     #[inline(always)]
-    pub fn run(&mut self, io: &mut [L], curve: &impl Curve<L>) {
+    pub fn run(&mut self, io: &mut [L], shaper: &impl Waveshaper<L>) {
         let n = io.len();
         let ([up1, up2, up3], [down1, down2, down3]) = (&mut self.up, &mut self.down);
         up1.fresh(n).copy_from_slice(io);
         match self.doublings {
             1 => {
                 up(&self.first, up1, n, down1.fresh(2 * n));
-                curve.bend(down1.fresh(2 * n));
+                shaper.shape(down1.fresh(2 * n));
             }
             2 => {
                 up(&self.first, up1, n, up2.fresh(2 * n));
                 up(&self.second, up2, 2 * n, down2.fresh(4 * n));
-                curve.bend(down2.fresh(4 * n));
+                shaper.shape(down2.fresh(4 * n));
                 down(&self.second_down, down2, down1.fresh(2 * n));
             }
             _ => {
                 up(&self.first, up1, n, up2.fresh(2 * n));
                 up(&self.second, up2, 2 * n, up3.fresh(4 * n));
                 up(&self.third, up3, 4 * n, down3.fresh(8 * n));
-                curve.bend(down3.fresh(8 * n));
+                shaper.shape(down3.fresh(8 * n));
                 down(&self.third_down, down3, down2.fresh(4 * n));
                 down(&self.second_down, down2, down1.fresh(2 * n));
             }
@@ -322,25 +322,25 @@ mod tests {
 
     struct Nothing;
 
-    impl<L> Curve<L> for Nothing {
-        fn bend(&self, _io: &mut [L]) {}
+    impl<L> Waveshaper<L> for Nothing {
+        fn shape(&self, _io: &mut [L]) {}
     }
 
     struct Tanh(f64);
 
-    impl Curve<One64> for Tanh {
-        fn bend(&self, io: &mut [One64]) {
+    impl Waveshaper<One64> for Tanh {
+        fn shape(&self, io: &mut [One64]) {
             io.iter_mut().for_each(|x| x.0 = (self.0 * x.0).tanh());
         }
     }
 
-    fn through<L: Lanes>(rate: f64, x: &[f64], chunks: &[usize], curve: &impl Curve<L>) -> Vec<f64> {
+    fn through<L: Lanes>(rate: f64, x: &[f64], chunks: &[usize], shaper: &impl Waveshaper<L>) -> Vec<f64> {
         let mut over = Oversampler::<L>::new(rate);
         let mut io: Vec<L> = x.iter().map(|x| L::splat(*x)).collect();
         let (mut at, mut turn) = (0, 0);
         while at < io.len() {
             let n = chunks[turn % chunks.len()].min(io.len() - at);
-            over.run(&mut io[at..at + n], curve);
+            over.run(&mut io[at..at + n], shaper);
             at += n;
             turn += 1;
         }

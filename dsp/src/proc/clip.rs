@@ -12,7 +12,7 @@
 
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::beside::{Beside, Wet};
-use crate::kernel::oversample::{self, CHUNK, Curve, Oversampler};
+use crate::kernel::oversample::{self, CHUNK, Oversampler, Waveshaper};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
 use crate::ramp::{Coeffs, When};
@@ -73,9 +73,9 @@ struct Bends<'a, L> {
     factor: usize,
 }
 
-impl<L: Lanes> Curve<L> for Bends<'_, L> {
+impl<L: Lanes> Waveshaper<L> for Bends<'_, L> {
     #[inline(always)]
-    fn bend(&self, io: &mut [L]) {
+    fn shape(&self, io: &mut [L]) {
         for ([start, end, half_inverse], samples) in self.bends.iter().zip(io.chunks_exact_mut(self.factor)) {
             for x in samples.iter_mut() {
                 // Under the bend, all of these are exactly 0.

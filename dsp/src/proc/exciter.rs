@@ -10,7 +10,7 @@
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::beside::{Beside, Wet};
 use crate::kernel::design::{Shape, Spec};
-use crate::kernel::oversample::{self, CHUNK, Curve, Oversampler};
+use crate::kernel::oversample::{self, CHUNK, Oversampler, Waveshaper};
 use crate::kernel::svf::{self, Section};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
@@ -82,9 +82,9 @@ struct Even<'a, L> {
     factor: usize,
 }
 
-impl<L: Lanes> Curve<L> for Even<'_, L> {
+impl<L: Lanes> Waveshaper<L> for Even<'_, L> {
     #[inline(always)]
-    fn bend(&self, io: &mut [L]) {
+    fn shape(&self, io: &mut [L]) {
         let one = L::splat(1.0);
         for (scale, samples) in self.scales.iter().zip(io.chunks_exact_mut(self.factor)) {
             for x in samples.iter_mut() {

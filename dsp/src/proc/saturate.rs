@@ -16,7 +16,7 @@
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::beside::{Beside, Wet};
 use crate::kernel::design::{Shape, Spec};
-use crate::kernel::oversample::{self, CHUNK, Curve, Oversampler};
+use crate::kernel::oversample::{self, CHUNK, Oversampler, Waveshaper};
 use crate::kernel::svf::{self, Section, SvfCoeffs};
 use crate::lanes::{Lanes, math};
 use crate::param::{Decl, Unit};
@@ -104,10 +104,10 @@ struct Curves<'a, L> {
     hard: bool,
 }
 
-impl<L: Lanes> Curve<L> for Curves<'_, L> {
+impl<L: Lanes> Waveshaper<L> for Curves<'_, L> {
     #[inline(always)]
-    fn bend(&self, io: &mut [L]) {
-        let (one, full) = (L::splat(1.0), L::splat(1.0));
+    fn shape(&self, io: &mut [L]) {
+        let one = L::splat(1.0);
         for ([bias, tape, hard], samples) in self.weights.iter().zip(io.chunks_exact_mut(self.factor)) {
             if !self.tape && !self.hard {
                 for x in samples.iter_mut() {
@@ -118,7 +118,7 @@ impl<L: Lanes> Curve<L> for Curves<'_, L> {
             let rest = one - *tape - *hard;
             for x in samples.iter_mut() {
                 let round = *x / x.mul_add(*x, one).sqrt();
-                let flat = (-full).max(full.min(*x));
+                let flat = (-one).max(one.min(*x));
                 *x = rest.mul_add(math::biased_tanh(*x, *bias), tape.mul_add(round, *hard * flat));
             }
         }

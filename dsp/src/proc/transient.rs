@@ -5,8 +5,9 @@
 //! attack there is; from 2 dB on some, from 8 dB on all of it, and the lag is held to 11 dB, so that a hit from
 //! silence has the whole gain for 5 ms and none after 25. Another one goes down behind the level (150 ms): its
 //! distance is the sustain, all of it in a decay of 53 dB/s or more, none in one of 13. A steady sound has
-//! neither and passes as it is. After the SPL Transient Designer's principle (differential envelopes). The sides
-//! of a stereo strip share one gain. No latency.
+//! neither and passes as it is. The sides of a stereo strip share one gain. No latency.
+//!
+//! Off, the envelopes go on: what is playing when it is switched on is no beginning.
 
 use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
 use crate::block::BLOCK;
@@ -35,10 +36,14 @@ impl Processor for Transient {
         Decl::float("sustain", Unit::Db, -12.0, 12.0, 0.0, "Gain of decays"),
     ])];
 
+    const OWN_BYPASS: bool = true;
+
     fn coeffs(_part: usize, params: &Params, _rate: f64) -> Targets {
         let p = &params.parts[0];
         let mut to = Targets::default();
-        to[..2].copy_from_slice(&[p.num("attack"), p.num("sustain")]);
+        if p.on("on") {
+            to[..2].copy_from_slice(&[p.num("attack"), p.num("sustain")]);
+        }
         to
     }
 
@@ -51,8 +56,9 @@ impl Processor for Transient {
         Shaper {
             gains: Coeffs::new(build.curve, [0.0; 2]),
             hold,
-            rising: L::splat(FLOOR),
-            falling: L::splat(FLOOR),
+            level: L::splat(FLOOR),
+            behind: L::zero(),
+            above: L::zero(),
             attack: L::zero(),
             sustain: L::zero(),
             rise: pole(15.0),
@@ -69,9 +75,12 @@ pub struct Shaper<L: Lanes> {
     /// Of attack and sustain, dB.
     gains: Coeffs<L, 2>,
     hold: Hold<L>,
-    /// Envelope that comes up behind the level, and the one that goes down behind it, dB.
-    rising: L,
-    falling: L,
+    /// Level of the frame before, dB.
+    level: L,
+    /// How far the envelope that comes up is behind the level, and the one that goes down above it, dB. The
+    /// distances and not the envelopes, whose digits would be lost in the difference.
+    behind: L,
+    above: L,
     /// How much of an attack, of a decay there is, 0 … 1.
     attack: L,
     sustain: L,
@@ -99,7 +108,7 @@ impl<L: Lanes> Process<L> for Shaper<L> {
         }
         let (lag, zero) = (L::splat(LAG), L::zero());
         let (rise, fall, fade, duck, swell) = (self.rise, self.fall, self.fade, self.duck, self.swell);
-        let (mut rising, mut falling) = (self.rising, self.falling);
+        let (mut before, mut behind, mut above) = (self.level, self.behind, self.above);
         let (mut attack, mut sustain) = (self.attack, self.sustain);
         let mut at = 0;
         while at < io.len() {
@@ -107,12 +116,13 @@ impl<L: Lanes> Process<L> for Shaper<L> {
             self.gains.at(here);
             let n = ((GRID - here % GRID) as usize).min(io.len() - at);
             for (level, x) in work[at..at + n].iter().zip(&mut io[at..at + n]) {
-                let level = *level;
-                rising = rise.mul_add(rising.max(level - lag).min(level) - level, level);
-                falling = fall.mul_add(falling.min(level + lag).max(level) - level, level);
+                let step = *level - before;
+                before = *level;
+                behind = rise * (behind + step).max(zero).min(lag);
+                above = fall * (above - step).max(zero).min(lag);
                 // At once where it begins, for a click is over soon.
-                attack = amount(level - rising).max(fade * attack);
-                let want = amount(falling - level);
+                attack = amount(behind).max(fade * attack);
+                let want = amount(above);
                 sustain = L::select(want.gt(sustain), swell, duck).mul_add(sustain - want, want);
                 let [a, s] = self.gains.now;
                 *x = *x * math::gain(a.mul_add(attack, s * sustain));
@@ -128,24 +138,25 @@ impl<L: Lanes> Process<L> for Shaper<L> {
             attack = L::select(attack.gt(tiny), attack, zero);
             sustain = L::select(sustain.gt(tiny), sustain, zero);
         }
-        (self.rising, self.falling) = (rising, falling);
+        (self.level, self.behind, self.above) = (before, behind, above);
         (self.attack, self.sustain) = (attack, sustain);
     }
 
     fn clear(&mut self, lane: usize) {
         self.hold.clear(lane);
-        self.rising.set(lane, FLOOR);
-        self.falling.set(lane, FLOOR);
-        self.attack.set(lane, 0.0);
-        self.sustain.set(lane, 0.0);
+        self.level.set(lane, FLOOR);
+        for v in [&mut self.behind, &mut self.above, &mut self.attack, &mut self.sustain] {
+            v.set(lane, 0.0);
+        }
     }
 
     fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
         self.gains.carry(lane, &from.gains, from_lane);
         self.hold.carry(lane, &from.hold, from_lane);
         for (to, old) in [
-            (&mut self.rising, &from.rising),
-            (&mut self.falling, &from.falling),
+            (&mut self.level, &from.level),
+            (&mut self.behind, &from.behind),
+            (&mut self.above, &from.above),
             (&mut self.attack, &from.attack),
             (&mut self.sustain, &from.sustain),
         ] {
