@@ -191,6 +191,9 @@ impl Desk {
         for &id in dirty {
             let entry = self.tree.entry(id);
             match (entry.owner, entry.slot) {
+                (Owner::Strip(s), Slot::Proc(p, _)) if self.spec.strips[s].chain[p].kind.decl().together => {
+                    work.parts.extend((0..self.tree.parts(s, p)).map(|part| (s, p, part)));
+                }
                 (Owner::Strip(s), Slot::Proc(p, part)) => work.parts.push((s, p, part)),
                 (Owner::Strip(s), Slot::Send(k)) => work.pairs.push((s, self.spec.strips[s].sends[k])),
                 (Owner::Strip(s), Slot::Own) => match entry.path.as_str() {

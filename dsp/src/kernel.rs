@@ -2,6 +2,7 @@
 
 pub mod band;
 pub mod boxes;
+pub mod butter;
 pub mod delayline;
 pub mod design;
 pub mod fdn;

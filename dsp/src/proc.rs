@@ -136,6 +136,8 @@ pub trait Processor: 'static {
     const METER: bool = false;
     /// It listens to `sidechain` and has a part `key`.
     const KEYED: bool = false;
+    /// Its parts depend on one another: a change of one means new coefficients for all.
+    const TOGETHER: bool = false;
 
     /// Frames by which it delays the signal, on or off.
     fn latency(_params: &Params, _rate: f64) -> usize {
@@ -262,6 +264,8 @@ pub struct ProcDecl {
     pub meter: bool,
     /// It listens to a side-chain.
     pub keyed: bool,
+    /// A change of one part means new coefficients for all.
+    pub together: bool,
     /// Frames by which it delays the signal.
     pub latency: fn(&Params, f64) -> usize,
     /// The coefficients of one part.
@@ -278,6 +282,7 @@ impl ProcDecl {
             own_bypass: P::OWN_BYPASS,
             meter: P::METER,
             keyed: P::KEYED,
+            together: P::TOGETHER,
             latency: P::latency,
             coeffs: P::coeffs,
         }
@@ -318,12 +323,17 @@ macro_rules! processors {
 
 pub mod comp;
 pub mod cut;
+pub mod deess;
 pub mod delay;
 pub mod dither;
+pub mod duck;
+pub mod dyneq;
 pub mod eq;
 pub mod gate;
 pub mod limiter;
 pub mod ms;
+pub mod multiband;
+pub mod phase;
 pub mod reverb;
 
 processors! {
@@ -335,6 +345,11 @@ processors! {
     reverb::Reverb,
     eq::Eq,
     ms::Ms,
+    deess::Deess,
+    multiband::Multiband,
+    duck::Duck,
+    dyneq::Dyneq,
+    phase::Phase,
     limiter::Limiter,
     dither::Dither,
 }

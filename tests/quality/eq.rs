@@ -25,7 +25,7 @@ fn ratio(w: f64, over: &[f64], under: &[f64]) -> f64 {
 }
 
 /// The prototype of a band in dB, as the contract writes it.
-fn band(kind: &str, w: f64, gain: f64, q: f64) -> f64 {
+pub fn band(kind: &str, w: f64, gain: f64, q: f64) -> f64 {
     let a = amplitude(gain / 2.0);
     let (r, d) = (a.sqrt() / q, [1.0, 1.0 / q, 1.0]);
     match kind {
@@ -45,7 +45,7 @@ fn butterworth(w: f64, order: i32) -> f64 {
 }
 
 /// Largest distance from a prototype over 20 Hz … 20 kHz where that is above −60 dB.
-fn error(take: Take, prototype: impl Fn(f64) -> f64) -> Result<f64, String> {
+pub fn error(take: Take, prototype: impl Fn(f64) -> f64) -> Result<f64, String> {
     let h = take.feed("c", &impulse(0, 1 << 18)).first("main")?;
     let points = magnitude(&h, RATE).into_iter().filter(|(f, _)| (20.0..=20_000.0).contains(f));
     let off = points.map(|(f, got)| (prototype(f), got)).filter(|(want, _)| *want > -60.0);

@@ -23,7 +23,7 @@ fn moving(name: &str, rig: &str, heard: &'static str, address: &'static str, jum
 }
 
 /// A 1 kHz tone of four seconds whose crest is in the middle; its ends are faded, so that no room rings of them.
-fn crest(level: f64) -> Vec<f64> {
+pub fn crest(level: f64) -> Vec<f64> {
     let at = |i: i32| {
         let edge = (f64::from(i.min(191_999 - i)) / 9600.0).min(1.0);
         amplitude(level) * (0.5 - 0.5 * (PI * edge).cos()) * (TAU * 1000.0 * (f64::from(i) / RATE - 2.0)).cos()
@@ -120,7 +120,8 @@ impl Moving {
     }
 }
 
-fn judge(t: &mut Table, name: &str, sides: &[Vec<f64>], all: f64, above: f64) {
+/// The bars of a movement, over every channel that sounds.
+pub fn judge(t: &mut Table, name: &str, sides: &[Vec<f64>], all: f64, above: f64) {
     let sounding = || sides.iter().filter(|x| x.iter().any(|v| *v != 0.0));
     let worst = sounding().map(|x| outside(x, RATE, 1000.0, 200.0)).fold(f64::NEG_INFINITY, f64::max);
     let high = sounding().map(|x| worst_above(x, RATE, 4000.0)).fold(f64::NEG_INFINITY, f64::max);
