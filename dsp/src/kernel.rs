@@ -3,6 +3,7 @@
 pub mod band;
 pub mod beside;
 pub mod boxes;
+pub mod butter;
 pub mod convolver;
 pub mod delayline;
 pub mod design;

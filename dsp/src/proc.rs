@@ -403,8 +403,11 @@ pub mod clip;
 pub mod comp;
 pub mod convolve;
 pub mod cut;
+pub mod deess;
 pub mod delay;
 pub mod dither;
+pub mod duck;
+pub mod dyneq;
 pub mod echo;
 pub mod eq;
 pub mod exciter;
@@ -413,7 +416,9 @@ pub mod geq;
 pub mod insert;
 pub mod limiter;
 pub mod ms;
+pub mod multiband;
 pub mod oscillator;
+pub mod phase;
 pub mod reference;
 pub mod reverb;
 pub mod saturate;
@@ -444,6 +449,11 @@ processors! {
     width::Width,
     transient::Transient,
     ms::Ms,
+    deess::Deess,
+    multiband::Multiband,
+    duck::Duck,
+    dyneq::Dyneq,
+    phase::Phase,
     limiter::Limiter,
     dither::Dither,
 }

@@ -293,6 +293,26 @@ impl<L: Lanes, const K: usize> Coeffs<L, K> {
         (self.now, self.by, self.bend) = (vectors(now), vectors(by), vectors(bend));
     }
 
+    /// Calls `put(i, coefficients)` for the `n` frames from `frame` on, in place of [`Coeffs::at`] and
+    /// [`Coeffs::advance`].
+    #[inline(always)]
+    pub fn each(&mut self, frame: u64, n: usize, mut put: impl FnMut(usize, &[L; K])) {
+        let mut from = 0;
+        while from < n {
+            let here = frame + from as u64;
+            self.at(here);
+            let moving = self.moving();
+            let until = if moving { n.min(from + (GRID - here % GRID) as usize) } else { n };
+            for i in from..until {
+                put(i, &self.now);
+                if moving {
+                    self.advance();
+                }
+            }
+            from = until;
+        }
+    }
+
     /// Advances by one frame; only needed while moving.
     #[inline(always)]
     pub fn advance(&mut self) {

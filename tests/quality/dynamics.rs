@@ -6,12 +6,12 @@ use headroom_e2e::measure::signal::{differing, noise, power_db, quadrature, rms_
 use headroom_e2e::measure::spectrum::Spectrum;
 
 /// A channel with one processor that is on, hard left; read at main's left.
-fn through(name: &str, settings: &str, x: &[f64]) -> Result<Vec<f64>, String> {
+pub fn through(name: &str, settings: &str, x: &[f64]) -> Result<Vec<f64>, String> {
     Take::channel(name, &format!("pan = -1\n{name} = {{ on = true, {settings} }}")).feed("c", x).first("main")
 }
 
 /// Output level of a compressor for a sine's level, the knee quadratic and centred.
-fn curve(level: f64, threshold: f64, ratio: f64, knee: f64) -> f64 {
+pub fn curve(level: f64, threshold: f64, ratio: f64, knee: f64) -> f64 {
     let (over, slope) = (level - threshold, if ratio >= 100.0 { -1.0 } else { 1.0 / ratio - 1.0 });
     let bend = (over + knee / 2.0).clamp(0.0, knee);
     level + slope * if knee > 0.0 { bend * bend / (2.0 * knee) + (over - knee / 2.0).max(0.0) } else { over.max(0.0) }

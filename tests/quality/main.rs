@@ -3,6 +3,7 @@
 //! `make quality` prints one line a bar and fails if a gate is missed; words after it choose sections.
 //! A processor more: a line in `processors.rs` for what is asked of every one, and a function of its own here.
 
+mod bands;
 mod colour;
 mod dynamics;
 mod eq;
@@ -56,6 +57,17 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("dynamics distortion", dynamics::distortion),
             ("dynamics gate", dynamics::gate),
             ("dynamics link", dynamics::link),
+        ],
+    ),
+    (
+        "Bands: mid/side, de-esser, multiband, ducker, dynamic equaliser, phase",
+        &[
+            ("bands ms", bands::ms),
+            ("bands deess", bands::deess),
+            ("bands multiband", bands::multiband),
+            ("bands duck", bands::duck),
+            ("bands dyneq", bands::dyneq),
+            ("bands phase", bands::phase),
         ],
     ),
     (

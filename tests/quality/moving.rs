@@ -120,7 +120,8 @@ impl Moving {
     }
 }
 
-fn judge(t: &mut Table, name: &str, sides: &[Vec<f64>], all: f64, above: f64) {
+/// The bars of a movement, over every channel that sounds.
+pub fn judge(t: &mut Table, name: &str, sides: &[Vec<f64>], all: f64, above: f64) {
     let sounding = || sides.iter().filter(|x| x.iter().any(|v| *v != 0.0));
     let worst = sounding().map(|x| outside(x, RATE, 1000.0, 200.0)).fold(f64::NEG_INFINITY, f64::max);
     let high = sounding().map(|x| worst_above(x, RATE, 4000.0)).fold(f64::NEG_INFINITY, f64::max);

@@ -67,6 +67,43 @@ pub const ALL: &[Processor] = &[
         .moves(&[("threshold", "-30"), ("makeup", "12")])
         .sweep("makeup", "0", "6"),
     chain("automix", &["weight = 6", "group = 8"], "weight = 3").moves(&[("weight", "-12"), ("group", "2")]).shares(),
+    chain(
+        "ms",
+        &["mid.1.gain = 0, side.1.gain = 0", "mid.2 = { freq = 3000, q = 5 }, side.3 = { on = false, gain = 6 }"],
+        "mid.1 = { freq = 1000, gain = 12, q = 1 }, side.1 = { freq = 500, gain = -6 }",
+    )
+    .moves(&[("mid/1/gain", "-12"), ("mid/1/freq", "900"), ("mid/1/q", "4"), ("mid/1/type", "lowshelf"), ("mid/1/on", "0")])
+    .sweep("mid/1/freq", "200", "5000"),
+    chain("deess", &["range = 0, threshold = -60", "threshold = 0"], "freq = 1000, threshold = -40, range = 20")
+        .moves(&[("mode", "wide"), ("threshold", "-10"), ("range", "6"), ("freq", "1100")])
+        .sweep("threshold", "-40", "-10"),
+    chain(
+        "multiband",
+        &["bands = 4", "bands = 5, 2.threshold = -60, 3.knee = 24, 4 = { on = false, ratio = 4, gain = 6 }"],
+        "crossover.2 = 3000, 1 = { threshold = -40, ratio = 4 }, 2 = { threshold = -30, ratio = 4 }, 3 = { threshold = -40, ratio = 4, gain = 3 }",
+    )
+    .moves(&[("2/threshold", "-20"), ("2/ratio", "2"), ("2/gain", "-12"), ("2/on", "0"), ("crossover/2", "2500"), ("bands", "2")])
+    .sweep("2/threshold", "-40", "-10"),
+    // Nothing keys it here: what it does with a key is among its own bars.
+    chain("duck", &["range = 0", "range = 60, threshold = -60"], "threshold = -60, range = 20"),
+    chain(
+        "dyneq",
+        &["1.gain = 0", "1 = { range = -12, threshold = 0 }", "2 = { on = false, gain = 9, range = 6, threshold = -80 }"],
+        "1 = { freq = 1000, q = 1, threshold = -40, range = -12 }",
+    )
+    .moves(&[
+        ("1/range", "6"),
+        ("1/threshold", "-10"),
+        ("1/gain", "-12"),
+        ("1/freq", "900"),
+        ("1/q", "4"),
+        ("1/type", "lowshelf"),
+        ("1/on", "0"),
+    ])
+    .sweep("1/freq", "200", "5000"),
+    chain("phase", &["stages = 0", "freq = 20, stages = 0"], "freq = 1000, stages = 2")
+        .moves(&[("stages", "4"), ("stages", "0"), ("freq", "900")])
+        .sweep("freq", "200", "5000"),
     chain("reverb", &["mix = 0"], "mix = 0.5")
         .moves(&[("mix", "0.1"), ("type", "plate"), ("predelay", "60")])
         .sweep("mix", "0", "1"),

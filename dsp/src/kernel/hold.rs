@@ -32,6 +32,8 @@ pub struct Hold<L> {
     held: L,
     sum: L,
     rms: u32,
+    /// Of those, lanes that read the larger of both.
+    either: u32,
 }
 
 impl<L: Lanes> Hold<L> {
@@ -49,6 +51,7 @@ impl<L: Lanes> Hold<L> {
             held: zero,
             sum: zero,
             rms: 0,
+            either: 0,
         }
     }
 
@@ -58,6 +61,14 @@ impl<L: Lanes> Hold<L> {
             self.seed(lane);
         }
         self.window(lane, blocks, rms);
+        self.either &= !(1 << lane);
+    }
+
+    /// A lane's window in blocks; it reads the larger of peak and mean square. High tones, which samples may
+    /// miss by 3 dB, are then read at their level, and short sounds at their peak.
+    pub fn set_either(&mut self, lane: usize, blocks: usize) {
+        self.set(lane, blocks, true);
+        self.either |= 1 << lane;
     }
 
     fn window(&mut self, lane: usize, blocks: usize, rms: bool) {
@@ -100,6 +111,7 @@ impl<L: Lanes> Hold<L> {
             to.set(lane, old.get(from_lane));
         }
         self.window(lane, from.blocks.get(from_lane) as usize, from.rms >> from_lane & 1 != 0);
+        self.either = (self.either & !(1 << lane)) | ((from.either >> from_lane & 1) << lane);
     }
 
     /// Replaces a block of signal by its level: an amplitude, a full-scale sine reading 1 for either
@@ -130,7 +142,7 @@ impl<L: Lanes> Hold<L> {
 
     #[inline(always)]
     fn mixed(&mut self, here: usize, pairs: L::Mask, part: &mut [L]) {
-        let rms = L::mask(self.rms);
+        let (rms, either) = (L::mask(self.rms), L::mask(self.either));
         let step = L::splat(STEP as f64);
         let (mut peak, mut square) = (self.peak, self.square);
         for (i, x) in part.iter_mut().enumerate() {
@@ -139,7 +151,9 @@ impl<L: Lanes> Hold<L> {
             let frames = self.blocks.mul_add(step, L::splat((here + i + 1) as f64));
             // Twice the mean square: a sine at the threshold is at the threshold.
             let mean = ((self.sum + square) * L::splat(2.0) / frames).sqrt();
-            *x = L::select(rms, mean, peak.max(self.held)).link(pairs);
+            let highest = peak.max(self.held);
+            let level = L::select(either, mean.max(highest), L::select(rms, mean, highest));
+            *x = level.link(pairs);
         }
         (self.peak, self.square) = (peak, square);
     }

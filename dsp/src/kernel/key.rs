@@ -1,7 +1,7 @@
 //! The key of a dynamics processor: its own signal or another strip's, through a filter.
 
 use crate::block::BLOCK;
-use crate::kernel::svf::{self, NEUTRAL, Section, SvfCoeffs};
+use crate::kernel::svf::{self, NEUTRAL, Section, SvfCoeffs, classic, warped};
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
 use crate::proc::{Build, Ctx, PartValues, Targets};
@@ -17,9 +17,7 @@ pub const DECLS: &[Decl] = &[
 
 /// Coefficients of the part `key`.
 pub fn coeffs(p: &PartValues, rate: f64) -> Targets {
-    let g = (std::f64::consts::PI * (p.num("freq") / rate).min(0.49)).tan();
     let k = 1.0 / p.num("q");
-    let a1 = 1.0 / (1.0 + g * (g + k));
     let mix = match p.num("type") as usize {
         0 => [1.0, -k, -1.0],
         1 => [0.0, 0.0, 1.0],
@@ -27,8 +25,7 @@ pub fn coeffs(p: &PartValues, rate: f64) -> Targets {
     };
     let mix = if p.on("on") { mix } else { [NEUTRAL[3], NEUTRAL[4], NEUTRAL[5]] };
     let mut to = Targets::default();
-    to[..3].copy_from_slice(&[a1, g * a1, g * g * a1]);
-    to[3..6].copy_from_slice(&mix);
+    to[..6].copy_from_slice(&classic(warped(p.num("freq"), rate), k, mix));
     to
 }
 
@@ -68,6 +65,20 @@ impl<L: Lanes> Key<L> {
             Some((mask, external)) => {
                 for ((k, x), e) in key.iter_mut().zip(io).zip(external) {
                     *k = L::select(mask, *e, *x);
+                }
+            }
+        }
+        svf::run(&mut self.section, ctx.frame, key);
+    }
+
+    /// The key signal of a block where only another strip can be the key: silence in the lanes without one.
+    #[inline(always)]
+    pub fn run_foreign(&mut self, ctx: &Ctx<L>, key: &mut [L]) {
+        match ctx.key {
+            None => key.fill(L::zero()),
+            Some((mask, external)) => {
+                for (k, e) in key.iter_mut().zip(external) {
+                    *k = L::select(mask, *e, L::zero());
                 }
             }
         }

@@ -61,6 +61,18 @@ pub fn cut(g: f64, low: bool) -> SvfCoeffs {
     [a1, g * a1, g * g * a1, m[0], m[1], m[2]]
 }
 
+/// What a frequency is to a trapezoidal integrator: tan(π·hz/rate), held below the Nyquist frequency.
+pub fn warped(hz: f64, rate: f64) -> f64 {
+    (std::f64::consts::PI * (hz / rate).min(0.49)).tan()
+}
+
+/// A section with a corner at `g` ([`warped`]) and k = 1/Q that gives `mix` of its input, its band-pass over k and
+/// its low-pass: `[0 0 1]` low-pass, `[0 k 0]` band-pass of 0 dB, `[1 −k −1]` high-pass.
+pub fn classic(g: f64, k: f64, mix: [f64; 3]) -> SvfCoeffs {
+    let a1 = 1.0 / (1.0 + g * (g + k));
+    [a1, g * a1, g * g * a1, mix[0], mix[1], mix[2]]
+}
+
 /// The section as [`tick`] takes it: `[−c a b d p q]`.
 type Stepped = [f64; 6];
 

@@ -246,8 +246,8 @@ pub fn broken_lane_and_silence<P: Processor>(settings: Settings) {
     assert!(Process::rest(&bench.state, 0));
 }
 
-/// The largest step from sample to sample that the tone itself does not make, re the tone, after a change under a
-/// 1 kHz tone.
+/// The largest bend that a 1 kHz tone does not make by itself after a change, re the tone: 0 dB for a step, −65 dB
+/// for a fade over the movement curve.
 pub fn smooth<P: Processor>(from: Settings, to: Settings) -> f64 {
     let (a, b) = (Values::<P>::new(from), Values::<P>::new(from).with(to));
     let mut bench = Bench::<P, One64>::new(48000.0, &[a]);

@@ -19,12 +19,13 @@ pub struct Comp;
 /// The compressor of a whole mix.
 pub struct Glue;
 
-const THRESHOLD: Decl = Decl::float("threshold", Unit::Dbfs, -60.0, 0.0, -20.0, "Level of a sine from which the gain is reduced");
-const RATIO: Decl =
+pub(super) const THRESHOLD: Decl =
+    Decl::float("threshold", Unit::Dbfs, -60.0, 0.0, -20.0, "Level of a sine from which the gain is reduced");
+pub(super) const RATIO: Decl =
     Decl::log("ratio", Unit::None, 1.0, 100.0, 4.0, "Input change over output change above the threshold; 100 is ∞");
-const KNEE: Decl = Decl::float("knee", Unit::Db, 0.0, 24.0, 6.0, "Whole width of the bend around the threshold");
-const ATTACK: Decl = Decl::log("attack", Unit::Ms, 0.05, 200.0, 10.0, "Time to 63 % of a reduction in dB");
-const RELEASE: Decl = Decl::log("release", Unit::Ms, 5.0, 3000.0, 120.0, "Time to 63 % of the way back in dB");
+pub(super) const KNEE: Decl = Decl::float("knee", Unit::Db, 0.0, 24.0, 6.0, "Whole width of the bend around the threshold");
+pub(super) const ATTACK: Decl = Decl::log("attack", Unit::Ms, 0.05, 200.0, 10.0, "Time to 63 % of a reduction in dB");
+pub(super) const RELEASE: Decl = Decl::log("release", Unit::Ms, 5.0, 3000.0, 120.0, "Time to 63 % of the way back in dB");
 
 macro_rules! comp {
     ($type:ident, $name:literal, $doc:literal, $threshold:expr, $ratio:expr, $knee:expr, $attack:expr, $release:expr) => {
@@ -132,7 +133,7 @@ pub struct Compressor<L: Lanes> {
 
 /// The static curve: gain change in dB at a level in dB (equation 4, with the knee centred).
 #[inline(always)]
-fn reduction<L: Lanes>(level: L, threshold: L, slope: L, knee: L, half_inverse: L) -> L {
+pub(super) fn reduction<L: Lanes>(level: L, threshold: L, slope: L, knee: L, half_inverse: L) -> L {
     let half = knee * L::splat(0.5);
     let over = level - threshold;
     let bend = (over + half).max(L::zero()).min(knee);
@@ -218,6 +219,12 @@ impl<L: Lanes> Process<L> for Compressor<L> {
 pub(super) fn follow<L: Lanes>(gain: L, target: L, attack: L, release: L) -> L {
     let away = gain - target;
     L::select(gain.gt(target), attack, release).mul_add(away, target)
+}
+
+/// A gain change that is as good as none is none: a step of −118 dB.
+#[inline(always)]
+pub(super) fn settled<L: Lanes>(gain: L) -> L {
+    L::select(gain.gt(L::splat(-1e-5)), L::zero(), gain)
 }
 
 /// The gain of dry and compressed signal together.

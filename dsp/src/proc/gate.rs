@@ -5,7 +5,7 @@
 //! −range. As an expander it follows the level along its ratio. Attack and release are one-poles on
 //! the gain in dB. No latency.
 
-use super::comp::{follow, hold_and_release, pole};
+use super::comp::{follow, hold_and_release, pole, settled};
 use super::{Build, Count, Ctx, Params, Part, Process, Processor, Targets};
 use crate::block::BLOCK;
 use crate::kernel::hold::Hold;
@@ -105,9 +105,6 @@ pub struct GateBank<L: Lanes> {
     key: Key<L>,
 }
 
-/// Gains nearer to open than this are open: a step of −118 dB.
-const OPEN_DB: f64 = -1e-5;
-
 impl<L: Lanes> Process<L> for GateBank<L> {
     fn set(&mut self, part: usize, lane: usize, to: &Targets, when: When) {
         if part == 1 {
@@ -169,8 +166,7 @@ impl<L: Lanes> Process<L> for GateBank<L> {
                     to = L::select(gates, to, below);
                 }
                 // Opening is the attack.
-                gain = follow(gain, to, release, attack);
-                gain = L::select(gain.gt(L::splat(OPEN_DB)), L::zero(), gain);
+                gain = settled(follow(gain, to, release, attack));
                 *y = *y * math::gain(gain);
                 *t = gain;
                 if self.curve.moving() {
