@@ -316,6 +316,7 @@ macro_rules! processors {
     };
 }
 
+pub mod chorus;
 pub mod comp;
 pub mod cut;
 pub mod delay;
@@ -324,9 +325,12 @@ pub mod echo;
 pub mod eq;
 pub mod gate;
 pub mod limiter;
+pub mod phaser;
+pub mod pitch;
 pub mod reverb;
 #[cfg(test)]
 mod testing;
+pub mod tremolo;
 
 processors! {
     cut::Hpf,
@@ -336,6 +340,11 @@ processors! {
     comp::Glue,
     reverb::Reverb,
     echo::Echo,
+    chorus::Chorus,
+    chorus::Flanger,
+    phaser::Phaser,
+    tremolo::Tremolo,
+    pitch::Pitch,
     eq::Eq,
     limiter::Limiter,
     dither::Dither,
