@@ -4,6 +4,7 @@
 //! A processor more: a line in `processors.rs` for what is asked of every one, and a function of its own here.
 
 mod dynamics;
+mod effects;
 mod eq;
 mod every;
 mod limiter;
@@ -76,6 +77,15 @@ const SECTIONS: &[(&str, &[Part])] = &[
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
+    (
+        "Effects of time and pitch",
+        &[
+            ("effects echo", effects::echo),
+            ("effects chorus", effects::chorus),
+            ("effects swings", effects::swings),
+            ("effects pitch", effects::pitch),
+        ],
+    ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

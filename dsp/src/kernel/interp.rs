@@ -1,7 +1,7 @@
 //! Reading between frames at a place that moves with every sample: sixteen taps of a windowed sinc.
 //!
 //! The coefficients stand in a table of [`PHASES`] fractions, straight lines between them; a Kaiser window
-//! (β = 8), each row normalised at 0 Hz. Up to a third of the rate a moving tap stays within 0.001 dB and
+//! (β = 10), each row normalised at 0 Hz. Up to a third of the rate a moving tap stays within 0.001 dB and
 //! −80 dB of the sound between the frames ("Splitting the Unit Delay", Laakso et al.).
 
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Table {
 /// A sinc under a Kaiser window, `d` frames from its middle.
 fn coefficient(d: f64) -> f64 {
     let u = 1.0 - (d / SHORTEST as f64).powi(2);
-    let window = bessel(8.0 * u.max(0.0).sqrt()) / bessel(8.0);
+    let window = bessel(10.0 * u.max(0.0).sqrt()) / bessel(10.0);
     if d == 0.0 { 1.0 } else { (std::f64::consts::PI * d).sin() / (std::f64::consts::PI * d) * window }
 }
 
