@@ -399,6 +399,7 @@ macro_rules! processors {
 
 pub mod automix;
 pub mod check;
+pub mod chorus;
 pub mod clip;
 pub mod comp;
 pub mod convolve;
@@ -419,12 +420,15 @@ pub mod ms;
 pub mod multiband;
 pub mod oscillator;
 pub mod phase;
+pub mod phaser;
+pub mod pitch;
 pub mod reference;
 pub mod reverb;
 pub mod saturate;
 #[cfg(test)]
 mod testing;
 pub mod transient;
+pub mod tremolo;
 pub mod width;
 
 processors! {
@@ -437,6 +441,11 @@ processors! {
     reverb::Reverb,
     echo::Echo,
     convolve::Convolve,
+    chorus::Chorus,
+    chorus::Flanger,
+    phaser::Phaser,
+    tremolo::Tremolo,
+    pitch::Pitch,
     eq::Eq,
     reference::Reference,
     check::Check,

@@ -6,6 +6,7 @@
 mod bands;
 mod colour;
 mod dynamics;
+mod effects;
 mod eq;
 mod every;
 mod limiter;
@@ -114,6 +115,15 @@ const SECTIONS: &[(&str, &[Part])] = &[
         &[("mastering", mastering::targets), ("mastering albums", mastering::album)],
     ),
     ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq), ("convolve", speech::convolve)]),
+    (
+        "Effects of time and pitch",
+        &[
+            ("effects echo", effects::echo),
+            ("effects chorus", effects::chorus),
+            ("effects swings", effects::swings),
+            ("effects pitch", effects::pitch),
+        ],
+    ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

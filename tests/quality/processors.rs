@@ -132,6 +132,32 @@ pub const ALL: &[Processor] = &[
     chain("convolve", &["mix = 0", "mix = 0, file = \"room.wav\""], "file = \"room.wav\", mix = 0.5")
         .moves(&[("mix", "0.1"), ("gain", "-12"), ("predelay", "60"), ("file", "\"\"")])
         .sweep("gain", "-12", "6"),
+    chain("echo", &["mix = 0"], "mix = 0.5, left = 100, right = 130, lowcut = 100, highcut = 8000")
+        .moves(&[("mix", "0.1"), ("mode", "pingpong"), ("left", "60"), ("feedback", "0.8"), ("highcut", "3000")])
+        .sweep("feedback", "0", "0.6"),
+    chain("chorus", &["mix = 0"], "mix = 0.5")
+        .moves(&[
+            ("mix", "0.1"),
+            ("rate", "1.6"),
+            ("depth", "4"),
+            ("delay", "25"),
+            ("voices", "4"),
+            ("spread", "0"),
+            ("feedback", "0.5"),
+        ])
+        .sweep("mix", "0", "1"),
+    chain("flanger", &["mix = 0"], "mix = 0.5")
+        .moves(&[("mix", "0.1"), ("rate", "0.5"), ("depth", "0.5"), ("delay", "4"), ("feedback", "0.1")])
+        .sweep("mix", "0", "1"),
+    chain("phaser", &["mix = 0"], "rate = 0.4")
+        .moves(&[("mix", "0.1"), ("rate", "1"), ("depth", "1"), ("spread", "0"), ("feedback", "0.6")])
+        .sweep("mix", "0", "1"),
+    chain("tremolo", &["mix = 0", "depth = 0"], "rate = 4")
+        .moves(&[("mix", "0.1"), ("rate", "8"), ("depth", "1"), ("spread", "0")])
+        .sweep("depth", "0", "1"),
+    chain("pitch", &["mix = 0", "mix = 0, shift = 5", "shift = 0"], "shift = 0.5")
+        .moves(&[("mix", "0.1"), ("shift", "1.2"), ("shift", "-1"), ("shift", "0")])
+        .sweep("mix", "0", "1"),
     chain("limiter", &["ceiling = 0", "ceiling = 0, lookahead = 5"], "ceiling = -6, gain = 3")
         .moves(&[("gain", "6"), ("ceiling", "-12"), ("true-peak", "0"), ("lookahead", "4")])
         .sweep("gain", "0", "9")

@@ -155,6 +155,16 @@ impl<S: Sample> Lines<S> {
         }
     }
 
+    /// Puts one frame on.
+    #[inline(always)]
+    pub fn push(&mut self, line: usize, frame: u64, x: S) {
+        let at = line * self.stride + (frame as usize & (self.size - 1));
+        self.data[at] = x;
+        if at < line * self.stride + PAD {
+            self.data[at + self.size] = x;
+        }
+    }
+
     /// Reads `to.len()` frames (at most 128) from `frame` − `delay` on. The oldest is at most
     /// [`Lines::size`] before the last frame written, the newest was written.
     #[inline(always)]

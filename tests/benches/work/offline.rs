@@ -47,6 +47,18 @@ fn time(args: &[String], n: usize, seconds: f64) -> f64 {
     median((0..3).map(|_| once()).collect())
 }
 
+/// Nanoseconds a frame of stereo through two reverbs, an echo and a chorus.
+pub fn effects(dir: &Path) -> f64 {
+    let (left, right) = (sound::stem(1, SECONDS), sound::stem(2, SECONDS));
+    let both: Vec<f32> = left.iter().zip(&right).flat_map(|(l, r)| [*l, *r]).collect();
+    let (input, rig, out) = (dir.join("stereo.wav"), dir.join("effects.toml"), dir.join("wet.wav"));
+    write_wav(&input, 2, RATE as u32, &both);
+    std::fs::write(&rig, rigs::effects()).expect("a rig to write");
+    let words = ["render", &rig.display().to_string(), "--in", &format!("C={}", input.display())].map(str::to_owned);
+    let rest = ["--out", &format!("main={}", out.display()), "--bits", "32f"].map(str::to_owned);
+    time(&[&words[..], &rest[..]].concat(), 1, SECONDS)
+}
+
 /// Instructions of one run, by valgrind; None where there is none.
 fn instructions(args: &[String]) -> Option<f64> {
     let program = Headroom::command(&[]).get_program().to_owned();
@@ -80,6 +92,7 @@ pub fn run() {
         }
     }
     row(32, 8, "32 strips, 8 auxes");
+    println!("{:>24} {:>12.2} ns a frame", "four effects in parallel", effects(dir));
     // Start-up falls out of the difference of two lengths.
     let (short, longer) = (stems(dir, 1.0), stems(dir, 2.0));
     let count = |stems: &[PathBuf], n: usize| instructions(&arguments(dir, stems, n, 0, false));

@@ -52,3 +52,20 @@ pub fn strips(n: usize, auxes: usize, true_peak: bool, head: &str, input: &str) 
     );
     text
 }
+
+/// Stereo in, four effect buses in parallel: two reverbs, a stereo echo with feedback, a stereo chorus.
+pub fn effects() -> String {
+    let mut text = "name = \"Effects\"\n[[channel]]\nname = \"C\"\nstereo = true\nchain = []\n".to_owned();
+    for bus in ["hall", "plate", "echo", "chorus"] {
+        let _ = writeln!(text, "send.{bus} = {{ level = -6.0 }}");
+    }
+    for (bus, chain, keys) in [
+        ("Hall", "reverb", "reverb = { type = \"hall\", time = 2.4 }"),
+        ("Plate", "reverb", "reverb = { type = \"plate\", time = 1.4, predelay = 10 }"),
+        ("Echo", "echo", "echo = { left = 375, right = 500, feedback = 0.4, lowcut = 120, highcut = 6000 }"),
+        ("Chorus", "chorus", "chorus = { rate = 0.8, depth = 2, delay = 12, voices = 2 }"),
+    ] {
+        let _ = write!(text, "[[bus]]\nname = \"{bus}\"\nkind = \"fx\"\nchain = [\"{chain}\"]\n{keys}\n");
+    }
+    text + "[main]\nchain = []\n"
+}
