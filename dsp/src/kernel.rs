@@ -6,6 +6,7 @@ pub mod delayline;
 pub mod design;
 pub mod fdn;
 pub mod hold;
+pub mod howl;
 pub mod key;
 pub mod noise;
 pub mod per_strip;

@@ -7,6 +7,7 @@
 use crate::kernel::convolver::Impulse;
 use crate::kernel::talkers::Talkers;
 use crate::lanes::{Entry, Lanes};
+use crate::meter::Figures;
 use crate::param::{Decl, Value};
 use crate::ramp::{Curve, When};
 use std::any::Any;
@@ -130,6 +131,8 @@ pub struct Outside<'a> {
     pub slot: usize,
     /// Sides of the strip: two where it is stereo or linked.
     pub sides: usize,
+    /// Cells of the processor's read-only parameters.
+    pub told: &'a Figures,
     /// What the processor's `file` names, loaded.
     pub impulse: Option<&'a Arc<Impulse>>,
 }
@@ -360,6 +363,7 @@ pub mod cut;
 pub mod delay;
 pub mod dither;
 pub mod eq;
+pub mod feedback;
 pub mod gate;
 pub mod geq;
 pub mod limiter;
@@ -376,6 +380,7 @@ processors! {
     convolve::Convolve,
     eq::Eq,
     geq::Geq,
+    feedback::Feedback,
     limiter::Limiter,
     dither::Dither,
 }

@@ -77,7 +77,10 @@ const SECTIONS: &[(&str, &[Part])] = &[
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
-    ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq), ("convolve", speech::convolve)]),
+    (
+        "Speech and stage",
+        &[("automix", speech::automix), ("geq", speech::geq), ("convolve", speech::convolve), ("feedback", speech::feedback)],
+    ),
     ("Dither, rates, sums", &[("dither", output::dither), ("rates", output::rates), ("sums", output::sums)]),
 ];
 

@@ -12,7 +12,7 @@ use crate::kernel::convolver::Impulse;
 use crate::kernel::talkers::Talkers;
 #[cfg_attr(fastest_path, allow(unused_imports))]
 use crate::lanes::{Lanes, One32, One64, Pair, Path};
-use crate::meter::{Meters, Peak, StripMeters};
+use crate::meter::{Latest, Meters, Peak, StripMeters};
 use crate::network::{Network, Parts, Runs};
 use crate::param::Value;
 use crate::proc::delay::Delay;
@@ -191,7 +191,9 @@ pub fn network(
         strips: spec
             .strips
             .iter()
-            .map(|s| StripMeters {
+            .enumerate()
+            .map(|(i, s)| StripMeters {
+                told: (0..s.chain.len()).map(|p| (0..tree.figures(i, p)).map(|_| Latest::default()).collect()).collect(),
                 reduction: s.chain.iter().filter(|p| p.kind.decl().meter).map(|_| Peak::default()).collect(),
                 ..StripMeters::default()
             })
@@ -298,7 +300,16 @@ impl Maker<'_> {
                 if let Some(Some((strip, _))) = plan.lanes.get(lane - pair * (lane % 2)) {
                     let slot = slots(self.spec, *strip, stage);
                     let impulse = self.plan.impulses.get(&(*strip, stage));
-                    proc.join(lane, &Outside { talkers: &self.talkers, slot, sides: 1 + pair, impulse });
+                    proc.join(
+                        lane,
+                        &Outside {
+                            talkers: &self.talkers,
+                            slot,
+                            sides: 1 + pair,
+                            told: &self.meters.strips[*strip].told[stage],
+                            impulse,
+                        },
+                    );
                 }
             }
             let made = StageBuild {
