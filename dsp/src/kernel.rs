@@ -9,6 +9,7 @@ pub mod delayline;
 pub mod design;
 pub mod fdn;
 pub mod hold;
+pub mod howl;
 pub mod interp;
 pub mod key;
 pub mod lfo;

@@ -1,5 +1,6 @@
 //! Meters: lock-free cells that the audio thread fills and the control side reads.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A peak since it was last taken: a non-negative number.
@@ -51,9 +52,14 @@ pub struct StripMeters {
     pub square: [Latest; 2],
     /// Reduction in dB, ≥ 0, of each metered processor in chain order.
     pub reduction: Vec<Peak>,
+    /// What each processor tells: its read-only parameters in the order of its parts, by place in the chain.
+    pub told: Vec<Figures>,
     /// Times the strip was reset because it was not finite.
     pub faults: AtomicU32,
 }
+
+/// Cells of the read-only parameters of one processor of one strip.
+pub type Figures = Arc<[Latest]>;
 
 /// All cells of one schedule, by strip.
 #[derive(Debug, Default)]

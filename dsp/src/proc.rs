@@ -9,6 +9,7 @@ use crate::kernel::convolver::Impulse;
 use crate::kernel::talkers::Talkers;
 use crate::kernel::tape::Tape;
 use crate::lanes::{Entry, Lanes};
+use crate::meter::Figures;
 use crate::param::{Decl, Value};
 use crate::ramp::{Curve, When};
 use std::any::Any;
@@ -143,6 +144,8 @@ pub struct Outside<'a> {
     pub slot: usize,
     /// Sides of the strip: two where it is stereo or linked.
     pub sides: usize,
+    /// Cells of the processor's read-only parameters.
+    pub told: &'a Figures,
     /// What the processor's `file` names, loaded.
     pub impulse: Option<&'a Arc<Impulse>>,
     /// What it names, wound on while it is heard.
@@ -412,6 +415,7 @@ pub mod dyneq;
 pub mod echo;
 pub mod eq;
 pub mod exciter;
+pub mod feedback;
 pub mod gate;
 pub mod geq;
 pub mod insert;
@@ -463,6 +467,7 @@ processors! {
     duck::Duck,
     dyneq::Dyneq,
     phase::Phase,
+    feedback::Feedback,
     limiter::Limiter,
     dither::Dither,
 }

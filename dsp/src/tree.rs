@@ -2,7 +2,7 @@
 //! [`GraphSpec`] and the declarations.
 
 use crate::graph::{GraphSpec, StripKind};
-use crate::param::{Decl, Unit, Value};
+use crate::param::{Access, Decl, Unit, Value};
 use crate::proc::{Count, Params, PartValues};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -391,6 +391,24 @@ impl Tree {
         let part =
             |(r, decls): &(Range<u32>, &'static [Decl])| PartValues { decls, values: &values[r.start as usize..r.end as usize] };
         Params { parts: self.procs[strip][proc].iter().map(part).collect() }
+    }
+
+    /// Where the engine tells a read-only parameter of a processor: strip, place in the chain, number
+    /// among those of the processor.
+    pub fn figure(&self, id: ParamId) -> Option<(usize, usize, usize)> {
+        let entry = self.entry(id);
+        let (Owner::Strip(strip), Slot::Proc(proc, _), Access::Read) = (entry.owner, entry.slot, entry.decl.access) else {
+            return None;
+        };
+        let first = self.procs[strip][proc].first()?.0.start;
+        let before = &self.entries[first as usize..id.0 as usize];
+        Some((strip, proc, before.iter().filter(|e| e.decl.access == Access::Read).count()))
+    }
+
+    /// Number of read-only parameters of one processor of one strip.
+    pub fn figures(&self, strip: usize, proc: usize) -> usize {
+        let parts = self.procs[strip][proc].iter();
+        parts.map(|(_, decls)| decls.iter().filter(|d| d.access == Access::Read).count()).sum()
     }
 
     /// Number of parts of one processor of one strip.

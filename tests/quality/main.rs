@@ -114,7 +114,10 @@ const SECTIONS: &[(&str, &[Part])] = &[
         "Mastering: `headroom master` of a dense and of a dynamic song",
         &[("mastering", mastering::targets), ("mastering albums", mastering::album)],
     ),
-    ("Speech and stage", &[("automix", speech::automix), ("geq", speech::geq), ("convolve", speech::convolve)]),
+    (
+        "Speech and stage",
+        &[("automix", speech::automix), ("geq", speech::geq), ("convolve", speech::convolve), ("feedback", speech::feedback)],
+    ),
     (
         "Effects of time and pitch",
         &[

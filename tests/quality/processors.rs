@@ -60,6 +60,9 @@ pub const ALL: &[Processor] = &[
     chain("geq", &["1.gain = 0", "31.gain = 0"], "18.gain = 9, 19.gain = -6, 8.gain = 6")
         .moves(&[("18/gain", "-12"), ("17/gain", "6")])
         .sweep("18/gain", "-12", "12"),
+    chain("feedback", &["sensitivity = 0.2"], "sensitivity = 1, release = 1")
+        .moves(&[("sensitivity", "0"), ("clear", "1")])
+        .sweep("sensitivity", "0", "1"),
     chain("comp", &["ratio = 1", "mix = 0", "threshold = 0, knee = 0"], "threshold = -20, ratio = 4")
         .moves(&[("threshold", "-30"), ("ratio", "2"), ("makeup", "12"), ("mix", "0.2"), ("detector", "rms")])
         .sweep("threshold", "-40", "-10"),

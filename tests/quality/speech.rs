@@ -1,10 +1,11 @@
-//! Automatic mixing, the graphic equaliser, convolution.
+//! Automatic mixing, the graphic equaliser, convolution, feedback.
 
 use crate::table::{Done, Table};
 use crate::take::{RATE, Rendered, Take};
 use headroom_e2e::measure::Sound;
 use headroom_e2e::measure::signal::{amplitude, differing, impulse, noise, power, power_db, quadrature, single, tone};
 use headroom_e2e::measure::spectrum::{magnitude, outside, worst_above};
+use std::f64::consts::TAU;
 
 const MAIN: &str = "[main]\nchain = []\n";
 
@@ -218,6 +219,100 @@ pub fn convolve(t: &mut Table) -> Done {
         let rig = take(false, "mix = 1").rig_with("h.wav", name).feed("c", &x);
         let said = rig.first("c").err().unwrap_or_default();
         t.exact(format!("convolve, file {name}: refused by name"), f64::from(u8::from(!said.contains(name))));
+    }
+    Ok(())
+}
+
+/// Notes with overtones, struck in turn, some held, over beats of noise; about −20 dBFS.
+fn music(seed: u64, seconds: f64) -> Vec<f64> {
+    let frames = (seconds * RATE) as usize;
+    let dice = noise(seed, 1.0, 4 * (seconds / 0.12) as usize);
+    let mut dice = dice.iter().map(|x| 0.5 + 0.5 * x);
+    let mut roll = || dice.next().unwrap_or(0.5);
+    let mut out = vec![0.0; frames];
+    let mut at = 0.0;
+    while at < seconds - 0.2 {
+        let degree = (roll() * 20.0) as usize;
+        let step = [0.0, 2.0, 4.0, 5.0, 7.0, 9.0, 11.0][degree % 7] + 12.0 * (degree / 7) as f64;
+        let hz = 110.0 * 2f64.powf((step - 4.0) / 12.0);
+        let (length, decay) = if roll() > 0.6 { (1.5, 0.5) } else { (1.0, 4.0) };
+        let from = (at * RATE) as usize;
+        for (i, x) in out[from..].iter_mut().enumerate().take((length * RATE) as usize) {
+            let t = i as f64 / RATE;
+            let envelope = (t / 0.01).min(1.0) * (-decay * t).exp() * ((length - t) / 0.05).clamp(0.0, 1.0);
+            *x += 0.05 * envelope * (1..9).map(|h| (TAU * hz * f64::from(h) * t).sin() / f64::from(h).powf(1.3)).sum::<f64>();
+        }
+        at += 0.12 + 0.25 * roll();
+    }
+    let mut low = 0.0;
+    for (i, (x, n)) in out.iter_mut().zip(noise(seed + 100, 1.0, frames)).enumerate() {
+        low += 0.2 * (n - low);
+        *x += 0.15 * low * (-12.0 * (i as f64 / RATE * 2.0).fract()).exp() + 0.002 * n;
+    }
+    out
+}
+
+/// A held chord of pipes with overtones, hardly out of tune.
+fn organ(notes: &[f64], overtones: u32, seconds: f64) -> Vec<f64> {
+    let one = |i: usize| {
+        let t = i as f64 / RATE;
+        let pipe = |(k, hz): (usize, &f64)| {
+            let tone = |h: u32| (TAU * hz * f64::from(h) * (1.0 + 0.0003 * k as f64) * t + k as f64).sin() / f64::from(h);
+            (1..=overtones).map(tone).sum::<f64>() * 0.05 * (t / 0.08).min(1.0)
+        };
+        notes.iter().enumerate().map(pipe).sum()
+    };
+    (0..(seconds * RATE) as usize).map(one).collect()
+}
+
+pub fn feedback(t: &mut Table) -> Done {
+    let take =
+        |keys: &str, x: &[f64]| Take::channel("feedback", &format!("pan = -1\nfeedback = {{ on = true, {keys} }}")).feed("c", x);
+    // A tone that grows by 6 dB a second; after five it is 3 dB louder than all the music.
+    for (seed, hz) in [(1, 250.0), (2, 630.0), (3, 1130.0), (4, 2500.0), (5, 6100.0)] {
+        let mut x = music(seed, 9.0);
+        let level = 10.0 * (2.0 * power(&x)).log10() - 27.0;
+        let tone: Vec<f64> =
+            (0..x.len()).map(|i| i as f64 / RATE).map(|t| amplitude(level + 6.0 * t) * (TAU * hz * t).sin()).collect();
+        x.iter_mut().zip(&tone).for_each(|(x, tone)| *x += tone);
+        let y = take("sensitivity = 0.5", &x).first("main")?;
+        let gain = |from: usize| quadrature(&y, RATE, hz, from, 9600).0 - quadrature(&x, RATE, hz, from, 9600).0;
+        let notched = (0..170).map(|i| 2400 * i).find(|from| gain(*from) < -10.0);
+        let after = notched.map_or(f64::NAN, |from| from as f64 / RATE - 5.0);
+        t.most(format!("feedback at {hz} Hz in music: a notch of 10 dB on it after"), after, 1.0, "s");
+        t.most(format!("feedback at {hz} Hz: gain two seconds later"), gain(8 * 48_000 - 14_400), -11.0, "dB");
+    }
+    for seed in [11, 12, 13] {
+        let x = music(seed, 30.0);
+        let y = take("sensitivity = 0.5", &x).first("main")?;
+        t.exact(format!("feedback, music alone for 30 s, {seed}"), differing(&y, &single(&x)));
+    }
+    for (name, notes) in [("C major", &[261.63, 329.63, 392.0][..]), ("C minor in five", &[130.81, 196.0, 261.63, 311.13, 392.0])]
+    {
+        for overtones in [1, 6] {
+            let x = organ(notes, overtones, 30.0);
+            let y = take("sensitivity = 0.5", &x).first("main")?;
+            t.exact(format!("feedback, organ, {name}, {overtones} partials, held for 30 s"), differing(&y, &single(&x)));
+        }
+    }
+    // Ringing that ends, and what is left of it.
+    let mut x = organ(&[261.63, 392.0], 6, 9.0);
+    for (i, x) in x.iter_mut().enumerate().take(4 * 48_000) {
+        let t = i as f64 / RATE;
+        let grown = amplitude(-60.0 + 15.0 * t.min(3.0)) * ((4.0 - t) / 0.05).clamp(0.0, 1.0);
+        *x += grown * (TAU * 3150.0 * t).sin();
+    }
+    let released = take("release = 2", &x);
+    let y = released.first("main")?;
+    let gain = quadrature(&y, RATE, 3150.0, 168_000, 9600).0 - quadrature(&x, RATE, 3150.0, 168_000, 9600).0;
+    t.most("feedback, a tone alone that rings: gain", gain, -11.0, "dB");
+    t.exact("feedback, three seconds after the ringing, release 2 s", differing(&y[345_600..], &single(&x)[345_600..]));
+    let held = take("release = 2, hold = true", &x).first("main")?;
+    t.least("feedback, held: samples that differ then", differing(&held[345_600..], &single(&x)[345_600..]), 1000.0, "");
+    let cleared = take("release = 600", &x).cue(5.0, "/ch/1/feedback/clear 1").first("main")?;
+    t.exact("feedback, cleared: a second later", differing(&cleared[345_600..], &single(&x)[345_600..]));
+    for period in ["--period 1", "--period 17", "--period 4096"] {
+        t.exact(format!("feedback in {}", &period[2..]), differing(&y, &released.clone().with(period).first("main")?));
     }
     Ok(())
 }

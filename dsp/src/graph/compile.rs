@@ -13,7 +13,7 @@ use crate::kernel::talkers::Talkers;
 use crate::kernel::tape::Tape;
 #[cfg_attr(fastest_path, allow(unused_imports))]
 use crate::lanes::{Lanes, One32, One64, Pair, Path};
-use crate::meter::{Meters, Peak, StripMeters};
+use crate::meter::{Latest, Meters, Peak, StripMeters};
 use crate::network::{Network, Parts, Runs};
 use crate::param::Value;
 use crate::proc::delay::Delay;
@@ -197,7 +197,9 @@ pub fn network(
         strips: spec
             .strips
             .iter()
-            .map(|s| StripMeters {
+            .enumerate()
+            .map(|(i, s)| StripMeters {
+                told: (0..s.chain.len()).map(|p| (0..tree.figures(i, p)).map(|_| Latest::default()).collect()).collect(),
                 reduction: s.chain.iter().filter(|p| p.kind.decl().meter).map(|_| Peak::default()).collect(),
                 ..StripMeters::default()
             })
@@ -309,7 +311,8 @@ impl Maker<'_> {
                     let slot = slots(self.spec, *strip, stage);
                     let impulse = self.plan.impulses.get(&(*strip, stage));
                     let tape = self.plan.tapes.get(&(*strip, stage));
-                    proc.join(lane, &Outside { talkers: &self.talkers, slot, sides: 1 + pair, impulse, tape });
+                    let told = &self.meters.strips[*strip].told[stage];
+                    proc.join(lane, &Outside { talkers: &self.talkers, slot, sides: 1 + pair, told, impulse, tape });
                 }
             }
             let made = StageBuild {

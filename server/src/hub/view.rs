@@ -62,8 +62,16 @@ impl View<'_> {
         match (entry.decl.access, entry.owner) {
             (Access::Read, Owner::Strip(s)) if entry.path == "fault" => Value::Int(i64::from(faults(self.meters, s))),
             (Access::Read, Owner::Strip(s)) if entry.path == "latency" => Value::Int(self.desk.plan().latencies.own(s) as i64),
+            (Access::Read, _) => self.figure(id).unwrap_or_else(|| entry.default.clone()),
             _ => self.desk.present(id, self.frame),
         }
+    }
+
+    /// What a processor tells of itself.
+    fn figure(&self, id: ParamId) -> Option<Value> {
+        let (strip, proc, at) = self.desk.tree().figure(id)?;
+        let cell = self.meters.strips.get(strip)?.told.get(proc)?.get(at)?;
+        Some(self.space.decl(id).clamp(&Value::Float(f64::from(cell.get()))))
     }
 
     /// All read-only figures.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::lanes::{One32, One64, Pair};
+use crate::meter::Figures;
 use crate::param::Value;
 use crate::proc::PartValues;
 use crate::ramp::Curve;
@@ -27,7 +28,17 @@ impl Desk {
         let bank = |b: usize| {
             let mut bank = Automix::build::<Two>(&Build { rate: RATE, curve: &curve, lanes: &[], seeds: &[] });
             for lane in (0..2).filter(|lane| 2 * b + lane < strips) {
-                bank.join(lane, &Outside { talkers: &talkers, slot: 2 * b + lane, sides: 1, impulse: None, tape: None });
+                bank.join(
+                    lane,
+                    &Outside {
+                        talkers: &talkers,
+                        slot: 2 * b + lane,
+                        sides: 1,
+                        told: &Figures::default(),
+                        impulse: None,
+                        tape: None,
+                    },
+                );
                 bank.set(0, lane, &targets(true, 1, 0.0), When::Jump);
             }
             bank
@@ -227,7 +238,7 @@ fn a_side_of_a_stereo_strip_follows_the_louder_one() {
     let talkers = Arc::new(Talkers::new(2));
     let mut bank = Automix::build::<Pair<One64>>(&Build { rate: RATE, curve: &curve, lanes: &[], seeds: &[] });
     for lane in 0..2 {
-        bank.join(lane, &Outside { talkers: &talkers, slot: 0, sides: 2, impulse: None, tape: None });
+        bank.join(lane, &Outside { talkers: &talkers, slot: 0, sides: 2, told: &Figures::default(), impulse: None, tape: None });
         bank.set(0, lane, &targets(true, 1, 0.0), When::Jump);
     }
     talkers.sleeps_with(1, &std::array::from_fn(|g| if g == 0 { 0.05 } else { 0.0 }));
