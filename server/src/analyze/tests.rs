@@ -403,7 +403,7 @@ fn a_plot_is_one_picture_a_file_as_its_name_says() {
         assert!(svg.contains("short-term") && !svg.contains("NaN") && !svg.contains("inf"));
         assert!(svg.contains(&name.replace('&', "&amp;")));
     }
-    let (status, _, err) = ran(&[a.clone()], &plot("plot.png"));
+    let (status, _, err) = ran(std::slice::from_ref(&a), &plot("plot.png"));
     assert_eq!((status, err.as_str()), (0, ""));
     let png = std::fs::read(scratch.path("plot.png")).unwrap();
     let size = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());

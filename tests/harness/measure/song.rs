@@ -15,7 +15,7 @@ pub enum Mix {
 /// Left and right of `seconds` at `rate` Hz, peaks at `dbfs`.
 pub fn song(mix: Mix, rate: f64, seconds: f64, dbfs: f64) -> Vec<Vec<f64>> {
     let frames = (rate * seconds) as usize;
-    let (drums, voices, low) = if mix == Mix::Dense { (0.5, 0.5, 0.4) } else { (2.0, 0.18, 0.3) };
+    let (drums, voices, low) = if mix == Mix::Dense { (0.9, 0.35, 0.35) } else { (2.0, 0.18, 0.3) };
     let hiss = noise(11, 1.0, frames);
     let side = |pitch: [f64; 2], hat: f64| -> Vec<f64> {
         let sample = |n: usize| {
@@ -27,7 +27,7 @@ pub fn song(mix: Mix, rate: f64, seconds: f64, dbfs: f64) -> Vec<Vec<f64>> {
             let sung: f64 =
                 (1..6).map(|k| (TAU * f64::from(k) * (pitch[0] + pitch[1] * (t / 2.0).floor()) * t).sin() / f64::from(k)).sum();
             let x = part * (drums * (kick + hats) + voices * sung + low * (TAU * 55.0 * t).sin());
-            if mix == Mix::Dense { (2.5 * x).tanh() } else { x }
+            if mix == Mix::Dense { (1.6 * x).tanh() } else { x }
         };
         (0..frames).map(sample).collect()
     };
