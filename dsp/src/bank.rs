@@ -268,6 +268,8 @@ pub(crate) struct Bank<L: Lanes> {
     quiet_ticks: u32,
     flushed: u32,
     asleep: bool,
+    /// It slept until this block.
+    woke: bool,
     /// Lanes that were not finite in this block.
     pub faulty: u32,
 }
@@ -300,6 +302,7 @@ impl<L: Lanes> Bank<L> {
             quiet_ticks: ticks(0.1) as u32,
             flushed: 0,
             asleep: false,
+            woke: false,
             faulty: 0,
         }
     }
@@ -399,6 +402,7 @@ impl<L: Lanes> Bank<L> {
             self.silent = true;
             return;
         }
+        self.woke = self.asleep;
         self.asleep = false;
         self.silent = false;
         L::enter(EnterBlock(self, frame, n));
@@ -409,6 +413,9 @@ impl<L: Lanes> Bank<L> {
         if self.silent {
             self.end_tick(frame, n);
             return;
+        }
+        if self.woke {
+            L::enter(CatchUp(self, frame));
         }
         L::enter(RunBlock(self, frame, n));
         self.end_tick(frame, n);
@@ -524,6 +531,30 @@ impl<L: Lanes> Entry for EnterBlock<'_, L> {
         }
         bank.tick_in = peak.max(bank.tick_in);
         bank.peak_in = peak.max(bank.peak_in);
+    }
+}
+
+/// The silence from the last multiple of [`BLOCK`] to the frame where a bank wakes. Parameters that were set
+/// while it slept are on their way, and their grid is of absolute frames: as a longer period would, it runs from
+/// there.
+struct CatchUp<'a, L: Lanes>(&'a mut Bank<L>, u64);
+
+impl<L: Lanes> Entry for CatchUp<'_, L> {
+    #[inline(always)]
+    fn run(self) {
+        let CatchUp(bank, frame) = self;
+        let missed = frame % BLOCK as u64;
+        let mut silence = [L::zero(); BLOCK];
+        let silence = &mut silence[..missed as usize];
+        if silence.is_empty() {
+            return;
+        }
+        for stage in bank.stages.iter_mut().chain(&mut bank.last) {
+            // What the key was then is gone.
+            let key = stage.key.take();
+            stage.run(bank.used, bank.pairs, frame - missed, silence);
+            stage.key = key;
+        }
     }
 }
 
