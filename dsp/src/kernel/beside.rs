@@ -1,4 +1,5 @@
-//! A wet path that delays, beside the dry one that is delayed as much: the share of each, moving without a
+//! A wet path that delays, beside the dry one that is delayed as much (or, where something is only added, not
+//! at all): the share of each, moving without a
 //! click, and exact where the share is 0.
 //!
 //! While no lane has a share the wet path does not run. A lane that gets one starts its wet path from
@@ -50,7 +51,7 @@ pub struct Beside<L, W> {
 }
 
 impl<L: Lanes, W: Wet<L>> Beside<L, W> {
-    /// Beside a path of this latency in frames.
+    /// The dry path takes this many frames.
     pub fn new(curve: &Arc<Curve>, latency: usize, wet: W) -> Self {
         Beside {
             wet,

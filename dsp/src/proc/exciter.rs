@@ -4,8 +4,8 @@
 //! times oversampled ([`crate::kernel::oversample`]): a curve without an odd part, so that a tone gets harmonics
 //! an octave up and higher while it stays as loud as it is. For a quiet band they rise with the square of its
 //! level, for a loud one in step with it; `drive` moves the bend. The same high-pass behind it takes away DC
-//! and difference tones, and `mix` says how much is added. Latency: 44 frames at 48 kHz, on or off; a change
-//! of `on` or `mix` begins 96 frames after its frame.
+//! and difference tones, and `mix` says how much is added. The signal itself is not delayed; its harmonics come
+//! 0.9 ms later (44 frames at 48 kHz). A change of `on` or `mix` begins 96 frames after its frame.
 
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::beside::{Beside, Wet};
@@ -33,10 +33,6 @@ impl Processor for Exciter {
     ])];
     const OWN_BYPASS: bool = true;
 
-    fn latency(_params: &Params, rate: f64) -> usize {
-        oversample::latency(rate)
-    }
-
     fn coeffs(_part: usize, params: &Params, rate: f64) -> Targets {
         let p = &params.parts[0];
         let share = if p.on("on") { p.num("mix") } else { 0.0 };
@@ -62,7 +58,7 @@ impl Processor for Exciter {
             over: Oversampler::new(build.rate),
             factor: oversample::factor(build.rate),
         };
-        Beside::new(build.curve, oversample::latency(build.rate), wet)
+        Beside::new(build.curve, 0, wet)
     }
 }
 
