@@ -1,14 +1,14 @@
-//! Butterworth filters of 36 dB per octave in lanes: low-pass, high-pass, and a shelf whose gain may move with
+//! Butterworth filters of 48 dB per octave in lanes: low-pass, high-pass, and a shelf whose gain may move with
 //! every frame.
 //!
-//! Three pairs of poles, each a trapezoidal state variable as in [`super::svf`] whose low, band and high outputs
-//! are all at hand. The shelf is, over the pairs with their k = 1/Q and with h the cube root of its gain,
+//! Four pairs of poles, each a trapezoidal state variable as in [`super::svf`] whose low, band and high outputs
+//! are all at hand. The shelf is, over the pairs with their k = 1/Q and with h the fourth root of its gain,
 //!
 //! ```text
 //! Π (h·s² + √h·k·s + 1)/(s² + k·s + 1)  =  Π (1 + (h − 1)·high + (√h − 1)·band)
 //! ```
 //!
-//! which is 1 below the corner and the gain above it, with a squared magnitude of (1 + gain²·w¹²)/(1 + w¹²): the
+//! which is 1 below the corner and the gain above it, with a squared magnitude of (1 + gain²·w¹⁶)/(1 + w¹⁶): the
 //! low-pass and the high-pass summed in power, the second with the gain, and at minimum phase. The poles stay
 //! where they are, whatever the gain does, and a gain of 1 gives the very input.
 
@@ -18,9 +18,9 @@ use crate::ramp::{Coeffs, Curve, When};
 use std::sync::Arc;
 
 /// Pairs of poles.
-const PAIRS: usize = 3;
+const PAIRS: usize = 4;
 /// 1/Q of the pairs.
-const K: [f64; PAIRS] = [0.517_638_090_205_041_5, std::f64::consts::SQRT_2, 1.931_851_652_578_136_6];
+const K: [f64; PAIRS] = [0.390_180_644_032_256_5, 1.111_140_466_039_204_5, 1.662_939_224_605_090_5, 1.961_570_560_806_460_9];
 
 /// What a corner is to the pairs: three numbers each.
 pub type Poles<L> = [L; 3 * PAIRS];
@@ -101,7 +101,7 @@ impl<L: Lanes> Filter<L> {
         (0..PAIRS).fold(x, |x, p| self.pair(p, poles, x).2)
     }
 
-    /// A frame of the shelf; `root` is the sixth root of its gain ([`root`]).
+    /// A frame of the shelf; `root` is the eighth root of its gain ([`root`]).
     #[inline(always)]
     pub fn shelf(&mut self, poles: &Poles<L>, x: L, root: L) -> L {
         let one = L::splat(1.0);
@@ -119,8 +119,8 @@ impl<L: Lanes> Default for Filter<L> {
     }
 }
 
-/// The sixth root of a gain in dB, which a shelf works with.
+/// The eighth root of a gain in dB, which a shelf works with.
 #[inline(always)]
 pub fn root<L: Lanes>(db: L) -> L {
-    crate::lanes::math::gain(db * L::splat(1.0 / 6.0))
+    crate::lanes::math::gain(db * L::splat(1.0 / 8.0))
 }

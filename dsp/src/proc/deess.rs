@@ -1,11 +1,11 @@
 //! The de-esser: takes the sharpness out of sibilants.
 //!
-//! What lies above `freq` (a Butterworth high-pass of 36 dB/oct) is held at the threshold, by `range` at most:
+//! What lies above `freq` (a Butterworth high-pass of 48 dB/oct) is held at the threshold, by `range` at most:
 //! attack 1 ms, release 70 ms, both to 63 % of the change in dB. The level is a sine's peak.
 //!
-//! * `split` turns down the band above alone, by a shelf of 36 dB/oct whose corner is a fifth below `freq`
-//!   ([`crate::kernel::butter`]): 0.01 dB are lost an octave below `freq`, and less than a millionth of the level
-//!   (−120 dB) two octaves below. Shelves have no delay and add nothing near their corner; the price is that
+//! * `split` turns down the band above alone, by a shelf of 48 dB/oct whose corner is a whole tone below `freq`
+//!   ([`crate::kernel::butter`]): 0.001 dB are lost an octave below `freq`, and less than a millionth of the level
+//!   (−120 dB) an octave and a half below. Shelves have no delay and add nothing near their corner; the price is that
 //!   their phase turns a little while they work.
 //! * `wide` turns down the whole signal, without touching its colour.
 //!
@@ -24,7 +24,7 @@ use crate::ramp::{Coeffs, When};
 const ATTACK_MS: f64 = 1.0;
 const RELEASE_MS: f64 = 70.0;
 /// The corner of the shelf over `freq`: by there the shelf has most of its depth.
-const CORNER: f64 = 0.83;
+const CORNER: f64 = 0.88;
 
 /// The de-esser.
 pub struct Deess;
@@ -115,9 +115,10 @@ impl<L: Lanes> Process<L> for DeessBank<L> {
         });
         corner.each(frame, n, |i, poles| {
             let root = root(work[i]);
-            let (x, cube) = (io[i], root * root * root);
+            let (x, square) = (io[i], root * root);
+            let half = square * square;
             let split = shelf.shelf(poles, x, root);
-            io[i] = wides[i].mul_add(x * cube * cube - split, split);
+            io[i] = wides[i].mul_add(x * half * half - split, split);
         });
         ctx.reduction = work.iter().fold(L::zero(), |low, x| x.min(low));
     }
