@@ -1,10 +1,11 @@
 //! What the console costs, as a user runs it: files in and out, under JACK, and under a storm of OSC.
 //!
-//! `cargo bench -p headroom-e2e --bench work` prints everything; a word (`offline`, `live`) selects a part. The
+//! `cargo bench -p headroom-e2e --bench work` prints everything; a word (`offline`, `meters`, `live`) selects a part. The
 //! works are those that other free programs were measured with: strips of a high-pass, four EQ bands, gate,
 //! compressor, fader and pan into a stereo main with EQ, compressor and look-ahead limiter, 48 kHz, f32 files.
 
 mod live;
+mod meters;
 mod offline;
 mod rigs;
 mod sound;
@@ -45,6 +46,9 @@ fn main() -> ExitCode {
     }
     if wants("offline") {
         offline::run();
+    }
+    if wants("meters") {
+        meters::run();
     }
     if wants("live") {
         // JACK servers and ports of our own.
