@@ -15,11 +15,20 @@ use nix::sys::resource::{UsageWho, getrusage};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-/// Processor time, user and system, of all children that have ended.
-fn children() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("it is always known");
+fn spent(who: UsageWho) -> Duration {
+    let usage = getrusage(who).expect("it is always known");
     let time = |t: nix::sys::time::TimeVal| Duration::new(t.tv_sec() as u64, t.tv_usec() as u32 * 1000);
     time(usage.user_time()) + time(usage.system_time())
+}
+
+/// Processor time, user and system, of all children that have ended.
+fn children() -> Duration {
+    spent(UsageWho::RUSAGE_CHILDREN)
+}
+
+/// Processor time of this program.
+fn own() -> Duration {
+    spent(UsageWho::RUSAGE_SELF)
 }
 
 /// Largest memory of any child that has ended, in MiB.
