@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use headroom_e2e::{
-    Headroom, Jackd, Peer, eventually, eventually_within, frames, isolated, peak, read_wav, side, tone, write_wav,
+    Headroom, Jackd, Osc, Peer, eventually, eventually_within, frames, isolated, peak, read_wav, side, tone, write_wav,
 };
 use rosc::OscType;
 
@@ -238,5 +238,57 @@ fn a_live_session_and_a_render_of_what_it_heard_are_the_same_samples() {
             worst.push(difference);
         }
         panic!("live and offline differ by {worst:?}");
+    });
+}
+
+/// Distance of a reading from the level of the tone.
+fn off(osc: &mut Osc, address: &str) -> f64 {
+    (osc.number(address) + 23.0).abs()
+}
+
+#[test]
+fn loudness_and_levels_are_read_while_the_band_plays() {
+    isolated(|| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let _jackd = Jackd::start(48_000, PERIOD);
+        let _band = Peer::open("band", tone(48, 10f64.powf(-23.0 / 20.0) as f32));
+        let stereo = "input = [\"band:out\", \"band:out\"]\nchain = []\nloudness = true\n";
+        let rig = RIG.replace("input = \"band:out\"\npan = -1\n", stereo);
+        let server = Headroom::spawn(&["run", &write(dir.path(), "rig.toml", &rig), "--log", "warn"]);
+        let mut osc = server.osc();
+        // On a busy machine jackd itself leaves clients out now and then; three gaps in a row are ours.
+        let read = (0..3).any(|_| {
+            // The tone came in abruptly, which has peaks of its own.
+            eventually_within(Duration::from_secs(20), "a steady tone over three seconds", || {
+                off(&mut osc, "/main/loudness/shortterm") < 0.05 && off(&mut osc, "/ch/1/loudness/shortterm") < 0.05
+            });
+            osc.send("/main/loudness/reset", [OscType::Int(1)]);
+            osc.send("/ch/1/loudness/reset", [OscType::Int(1)]);
+            eventually("the reset", || ["main", "ch/1"].iter().all(|s| osc.number(&format!("/{s}/loudness/range")) == -144.0));
+            eventually_within(Duration::from_secs(20), "three seconds are measured", || {
+                ["main", "ch/1"].iter().all(|s| osc.number(&format!("/{s}/loudness/range")) > -1.0)
+            });
+            ["main", "ch/1"].iter().all(|strip| {
+                let names = ["momentary", "shortterm", "integrated"];
+                let loudness = names.iter().all(|name| off(&mut osc, &format!("/{strip}/loudness/{name}")) < 0.05);
+                let peak = osc.number(&format!("/{strip}/loudness/truepeak")) + 23.0;
+                let range = osc.number(&format!("/{strip}/loudness/range"));
+                println!("{strip}: loudness {loudness}, true peak off by {peak}, range {range}");
+                loudness && (-0.15..=0.05).contains(&peak) && range < 0.05
+            })
+        });
+        assert!(read, "momentary, short-term, integrated, true peak and range of -23 LUFS");
+        assert!((osc.number("/main/meter/correlation") - 1.0).abs() < 1e-3);
+        assert!((osc.number("/main/meter/mid") + 23.0).abs() < 0.05);
+        assert_eq!((osc.ask("/main/meter/k14").len(), osc.ask("/main/meter/clips")), (2, vec![OscType::Int(0)]));
+        let bands: Vec<f64> = osc.ask("/main/meter/spectrum").into_iter().filter_map(OscType::float).map(f64::from).collect();
+        // 1 kHz is where two bands meet.
+        assert!(bands.len() == 60 && bands[33..35].iter().all(|b| (b + 26.0).abs() < 0.5), "{bands:?}");
+        assert!(osc.ask("/main/loudness/reset") == [OscType::Int(0)] && off(&mut osc, "/main/loudness/shortterm") < 0.05);
+        // Readings outlive a reload, by id.
+        write(dir.path(), "rig.toml", &rig.replace("[[channel]]", "[[channel]]\nname = \"First\"\n[[channel]]"));
+        osc.command("/rig/reload", []);
+        assert!(osc.number("/ch/band/loudness/integrated") > -24.0);
+        assert!(server.stop().success());
     });
 }

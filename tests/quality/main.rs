@@ -12,6 +12,7 @@ mod every;
 mod limiter;
 mod loudness;
 mod mastering;
+mod meters;
 mod monitor;
 mod moving;
 mod output;
@@ -82,6 +83,15 @@ const SECTIONS: &[(&str, &[Part])] = &[
     (
         "Loudness and true peak of `headroom analyze`",
         &[("loudness levels", loudness::levels), ("loudness ranges", loudness::ranges), ("loudness peaks", loudness::true_peaks)],
+    ),
+    (
+        "Live meters",
+        &[
+            ("meters loudness", meters::loudness),
+            ("meters peaks", meters::true_peaks),
+            ("meters levels", meters::levels),
+            ("meters spectrum", meters::spectrum),
+        ],
     ),
     (
         "Movement of parameters: a 1 kHz tone of 0 dBFS",

@@ -113,6 +113,7 @@ fn meters_of_stereo_strips_answer_two_numbers() {
     for meter in ["/ch/2/meter/in", "/ch/2/meter/out", "/main/meter/rms"] {
         assert_eq!(width(meter), 2);
     }
+    assert_eq!((width("/main/meter/k14"), width("/main/meter/correlation"), width("/main/meter/spectrum")), (2, 1, 60));
     assert_eq!(width("/ch/2/fader"), 1);
     assert_eq!(width("/main/latency"), 1);
 }
@@ -136,9 +137,10 @@ fn a_run_of_parts_reaches_no_meter_and_no_norm() {
     let space = space(&stage());
     let everything = all(&space, "//");
     assert!(everything.iter().all(|a| !a.contains("/meter/") && !a.contains("/loudness/") && !a.starts_with("/norm")));
-    let meters = space.params().filter(|p| space.canonical(*p).contains("/meter/")).count();
-    assert_eq!(everything.len() + meters, space.len());
-    assert_eq!(all(&space, "//meter//").len(), meters);
+    let below = |part: &str| space.params().filter(|p| space.canonical(*p).contains(part)).count();
+    let (meters, loudness) = (below("/meter/"), below("/loudness/"));
+    assert_eq!(everything.len() + meters + loudness, space.len());
+    assert_eq!((all(&space, "//meter//").len(), all(&space, "/main/loudness/*").len()), (meters, loudness));
     assert_eq!(all(&space, "/ch/*/meter/in"), ["/ch/1/meter/in", "/ch/2/meter/in"]);
     assert!(all(&space, "/ch/*/m?ter/in").is_empty());
 }
@@ -164,7 +166,7 @@ fn matching_stops_at_its_limit() {
 fn strips_of_one_make_share_their_tails() {
     let space = space(&large(128, 16));
     assert!(space.len() > 10_000);
-    assert_eq!(space.shapes.len(), 3, "channels; buses and main; DCAs");
+    assert_eq!(space.shapes.len(), 4, "channels; buses; main, which is analysed; DCAs");
     assert_eq!(all(&space, "/ch/*/send/mix-3/level").len(), 128);
 }
 

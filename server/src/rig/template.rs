@@ -253,6 +253,9 @@ fn groups(out: &mut Out, template: Template) {
 fn main(out: &mut Out, template: Template) {
     out.header("[main]");
     out.line("output = [\"playback:1\", \"playback:2\"]");
+    if template == Template::Stream {
+        out.line("loudness = true      # at /main/loudness/…; a channel or bus says the same to be measured too");
+    }
     if built("glue") {
         match template {
             Template::Speech => {}

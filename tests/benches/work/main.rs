@@ -1,10 +1,11 @@
 //! What the console costs, as a user runs it: files in and out, under JACK, and under a storm of OSC.
 //!
-//! `cargo bench -p headroom-e2e --bench work` prints everything; a word (`offline`, `effects`, `live`) selects a part. The
+//! `cargo bench -p headroom-e2e --bench work` prints everything; a word (`offline`, `effects`, `meters`, `live`) selects a part. The
 //! works are those that other free programs were measured with: strips of a high-pass, four EQ bands, gate,
 //! compressor, fader and pan into a stereo main with EQ, compressor and look-ahead limiter, 48 kHz, f32 files.
 
 mod live;
+mod meters;
 mod offline;
 mod rigs;
 mod sound;
@@ -14,11 +15,20 @@ use nix::sys::resource::{UsageWho, getrusage};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-/// Processor time, user and system, of all children that have ended.
-fn children() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("it is always known");
+fn spent(who: UsageWho) -> Duration {
+    let usage = getrusage(who).expect("it is always known");
     let time = |t: nix::sys::time::TimeVal| Duration::new(t.tv_sec() as u64, t.tv_usec() as u32 * 1000);
     time(usage.user_time()) + time(usage.system_time())
+}
+
+/// Processor time, user and system, of all children that have ended.
+fn children() -> Duration {
+    spent(UsageWho::RUSAGE_CHILDREN)
+}
+
+/// Processor time of this program.
+fn own() -> Duration {
+    spent(UsageWho::RUSAGE_SELF)
 }
 
 /// Largest memory of any child that has ended, in MiB.
@@ -49,6 +59,9 @@ fn main() -> ExitCode {
     if words.iter().any(|w| w == "effects") {
         let dir = tempfile::tempdir().expect("a directory");
         println!("two reverbs, an echo and a chorus in parallel: {:.2} ns a frame of stereo", offline::effects(dir.path()));
+    }
+    if wants("meters") {
+        meters::run();
     }
     if wants("live") {
         // JACK servers and ports of our own.
