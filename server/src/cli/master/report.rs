@@ -11,7 +11,7 @@ use std::fmt;
 const HEARD_DB: f64 = 12.0;
 /// A song of an album stands out by more than this, in dB of an octave or LU of range.
 const APART: f64 = 3.0;
-/// Octaves under this on the average of the album say nothing, dB re the whole.
+/// An octave under this is as good as empty, dB re the whole: how empty says nothing.
 const FAINT_DB: f64 = -45.0;
 
 /// One song, before and after.
@@ -55,9 +55,10 @@ fn apart(reports: &[&Report], n: usize) -> Vec<String> {
     let mean = |values: Vec<f64>| (values.len() == reports.len()).then(|| values.iter().sum::<f64>() / values.len() as f64);
     let mut found = Vec::new();
     for (octave, hz) in OCTAVES.iter().enumerate() {
-        let Some(mean) = mean(reports.iter().filter_map(|r| r.bands[octave]).collect()) else { continue };
-        let by = reports[n].bands[octave].unwrap_or(mean) - mean;
-        if mean > FAINT_DB && by.abs() > APART {
+        let level = |r: &Report| r.bands[octave].map(|db| db.max(FAINT_DB));
+        let Some(mean) = mean(reports.iter().filter_map(|r| level(r)).collect()) else { continue };
+        let by = level(reports[n]).unwrap_or(mean) - mean;
+        if by.abs() > APART {
             octaves.push(format!("{hz} Hz {}", signed(by)));
         }
     }
