@@ -3,6 +3,7 @@
 //! A processor declares its parameters in a `const` table beside its code. Addresses, OSCQuery, the
 //! rig file, scenes, surfaces and the printed reference only iterate those tables.
 
+pub mod note;
 pub mod taper;
 pub mod text;
 
@@ -155,13 +156,15 @@ pub struct Decl {
     pub structural: bool,
     /// Off at every start, whatever it was before: listening, not the mix.
     pub momentary: bool,
+    /// It also takes a note of the tempo (`1/8`), and follows it.
+    pub notes: bool,
     /// One line of documentation.
     pub doc: &'static str,
 }
 
 impl Decl {
     const fn new(path: &'static str, kind: Kind, unit: Unit, doc: &'static str) -> Self {
-        Decl { path, kind, unit, access: Access::Write, form: Form::Any, structural: false, momentary: false, doc }
+        Decl { path, kind, unit, access: Access::Write, form: Form::Any, structural: false, momentary: false, notes: false, doc }
     }
 
     /// A continuous number with a linear taper.
@@ -236,6 +239,12 @@ impl Decl {
         self
     }
 
+    /// Marks a time that also takes notes of the tempo.
+    pub const fn notes(mut self) -> Self {
+        self.notes = true;
+        self
+    }
+
     /// Marks a parameter told by the engine.
     pub const fn meter(mut self) -> Self {
         self.access = Access::Meter;
@@ -271,6 +280,8 @@ pub enum Value {
     Bool(bool),
     /// Text.
     Text(Arc<str>),
+    /// A time as a note: a number of ms that follows the tempo.
+    Note(note::Note),
 }
 
 impl Value {
@@ -281,6 +292,7 @@ impl Value {
             Value::Int(i) => *i as f64,
             Value::Bool(b) => f64::from(u8::from(*b)),
             Value::Text(_) => 0.0,
+            Value::Note(note) => note.ms,
         }
     }
 
