@@ -35,6 +35,9 @@ need_for_test() {
   have jackd || need jackd2
   have jack_lsp || need jackd2
   have oscsend || need liblo-tools
+  # Judges of loudness and of FLAC files that are not ours.
+  have ffmpeg || need ffmpeg
+  have flac || need flac
   have aplay || need alsa-utils
   have fluidsynth || need fluidsynth
   [ -n "$(find /usr/share/sounds/sf2 /usr/share/sounds/sf3 -name '*.sf[23]' -print -quit 2>/dev/null)" ] || need fluid-soundfont-gm

@@ -9,6 +9,7 @@ pub mod gains;
 mod links;
 mod monitor;
 mod swap;
+mod tempo;
 mod timed;
 
 use crate::engine::message::Batch;
@@ -58,7 +59,8 @@ impl Desk {
     }
 
     /// A desk with given values (one for each of the tree's parameters).
-    pub fn with(spec: GraphSpec, tree: Tree, values: Vec<Value>, rate: f64, path: Path) -> Result<Desk, PlanError> {
+    pub fn with(spec: GraphSpec, tree: Tree, mut values: Vec<Value>, rate: f64, path: Path) -> Result<Desk, PlanError> {
+        tempo::time_all(&tree, &mut values);
         let plan = plan(&spec, &tree, &values, rate, path)?;
         let ids = (0..spec.strips.len()).map(|s| Ids::of(&spec, &tree, s)).collect();
         let mut desk = Desk {
@@ -134,7 +136,7 @@ impl Desk {
                 }
                 continue;
             }
-            let value = entry.decl.clamp(value);
+            let value = self.held(entry.decl, value);
             let fading = self.fades.iter().any(|f| f.param == id);
             let slot = &mut self.values[id.0 as usize];
             if *slot == value && !fading {
@@ -145,6 +147,9 @@ impl Desk {
                 told.push(id);
             }
             self.mark(id);
+            if self.tree.entry(id).owner == Owner::Console {
+                self.follow_tempo();
+            }
         }
     }
 
@@ -233,6 +238,7 @@ impl Desk {
                     _ => self.strip_and_pairs(s, &mut work),
                 },
                 (Owner::Strip(s), _) => self.strip_and_pairs(s, &mut work),
+                (Owner::Console, _) => {}
                 (Owner::Dca(_) | Owner::MuteGroup(_), _) => {
                     if matches!(entry.path.as_str(), "solo") {
                         self.all_pairs(&mut work);

@@ -3,6 +3,7 @@
 //! A processor declares its parameters in a `const` table beside its code. Addresses, OSCQuery, the
 //! rig file, scenes, surfaces and the printed reference only iterate those tables.
 
+pub mod note;
 pub mod taper;
 pub mod text;
 
@@ -181,6 +182,8 @@ pub struct Decl {
     pub trigger: bool,
     /// How many numbers it answers.
     pub width: Width,
+    /// It also takes a note of the tempo (`1/8`), and follows it.
+    pub notes: bool,
     /// One line of documentation.
     pub doc: &'static str,
 }
@@ -197,6 +200,7 @@ impl Decl {
             momentary: false,
             trigger: false,
             width: Width::One,
+            notes: false,
             doc,
         }
     }
@@ -292,6 +296,12 @@ impl Decl {
         self
     }
 
+    /// Marks a time that also takes notes of the tempo.
+    pub const fn notes(mut self) -> Self {
+        self.notes = true;
+        self
+    }
+
     /// Marks a parameter told by the engine.
     pub const fn meter(mut self) -> Self {
         self.access = Access::Meter;
@@ -327,6 +337,8 @@ pub enum Value {
     Bool(bool),
     /// Text.
     Text(Arc<str>),
+    /// A time as a note: a number of ms that follows the tempo.
+    Note(note::Note),
 }
 
 impl Value {
@@ -337,6 +349,7 @@ impl Value {
             Value::Int(i) => *i as f64,
             Value::Bool(b) => f64::from(u8::from(*b)),
             Value::Text(_) => 0.0,
+            Value::Note(note) => note.ms,
         }
     }
 

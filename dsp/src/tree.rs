@@ -20,6 +20,8 @@ pub enum Owner {
     Dca(usize),
     /// A mute group, by index.
     MuteGroup(usize),
+    /// The console itself: its addresses have no part in front.
+    Console,
 }
 
 /// Which part of its owner a parameter is.
@@ -119,6 +121,10 @@ pub const MUTE_GROUP: &[Decl] = &[
     Decl::bool("mute", false, "Silences the members"),
 ];
 
+/// Parameters of the console itself.
+pub const CONSOLE: &[Decl] =
+    &[Decl::float("tempo", Unit::Bpm, 20.0, 300.0, crate::param::note::TEMPO, "Tempo that notes follow; /tap sets it too")];
+
 const MEMBER: Decl = Decl::bool("", false, "Member of this group");
 const MEMBER_REF: &Decl = &MEMBER;
 
@@ -215,6 +221,7 @@ impl Owner {
     fn order(self) -> usize {
         match self {
             Owner::Strip(i) | Owner::Dca(i) | Owner::MuteGroup(i) => i,
+            Owner::Console => 0,
         }
     }
 }
@@ -232,6 +239,7 @@ impl Tree {
         for (i, group) in spec.mute_groups.iter().enumerate() {
             tree.group(Owner::MuteGroup(i), MUTE_GROUP, &group.name);
         }
+        tree.own(Owner::Console, Slot::Own, "", CONSOLE, None);
         tree
     }
 

@@ -110,6 +110,9 @@ struct Param {
     width: u8,
 }
 
+/// The kind of what stands at the root: no part of an address at all.
+const CONSOLE: &str = "";
+
 /// An owner as an address begins with it.
 struct Name<'a> {
     kind: &'static str,
@@ -126,6 +129,7 @@ fn name(spec: &GraphSpec, owner: Owner) -> Name<'_> {
         }
         Owner::Dca(i) => Name { kind: "dca", single: false, number: i + 1, id: &spec.dcas[i].id },
         Owner::MuteGroup(i) => Name { kind: "mutegroup", single: false, number: i + 1, id: &spec.mute_groups[i].id },
+        Owner::Console => Name { kind: CONSOLE, single: true, number: 0, id: "" },
     }
 }
 
@@ -152,7 +156,7 @@ fn usable(id: &str) -> bool {
 #[inline]
 fn split(path: &str) -> Option<(&str, &str)> {
     let slash = |from: usize| path.as_bytes()[from..].iter().position(|b| *b == b'/').map(|at| from + at);
-    let mut end = slash(0)?;
+    let Some(mut end) = slash(0) else { return Some((CONSOLE, path)) };
     let first = &path[..end];
     if StripKind::SINGLE.iter().all(|kind| kind.address() != first) {
         end = slash(end + 1)?;
@@ -201,7 +205,13 @@ impl AddressSpace {
         let head = Head { first: self.params.len() as u32, shape };
         let id = (!name.single && usable(name.id)).then(|| name.id.into());
         owners.push(Member { number: number.as_str().into(), id, head });
-        let begin = if name.single { format!("/{}/", name.kind) } else { format!("/{}/{number}/", name.kind) };
+        let begin = if name.kind == CONSOLE {
+            "/".to_owned()
+        } else if name.single {
+            format!("/{}/", name.kind)
+        } else {
+            format!("/{}/{number}/", name.kind)
+        };
         let sides = if let Owner::Strip(s) = first.owner { spec.strips[s].channels() } else { 1 };
         for entry in own {
             self.addresses.push_str(&begin);
@@ -300,7 +310,7 @@ impl AddressSpace {
         let (kind, owner) = self.params[id.0 as usize].owner;
         let kind = &self.kinds[usize::from(kind)];
         let owner = &kind.owners[usize::from(owner)];
-        let mut address = format!("/{}", kind.name);
+        let mut address = if kind.name == CONSOLE { String::new() } else { format!("/{}", kind.name) };
         if !kind.single {
             address.push('/');
             address.push_str(owner.id.as_deref().unwrap_or(&owner.number));

@@ -5,7 +5,7 @@
 //!
 //! | parameter | takes |
 //! | --- | --- |
-//! | continuous number | int, float, double; text with a unit (`"-6 dB"`, `"1.2k"`, `"off"`) |
+//! | continuous number | int, float, double; text with a unit (`"-6 dB"`, `"1.2k"`, `"off"`); some times a note (`"1/8"`) |
 //! | whole or discrete number | the same, to the nearest allowed |
 //! | switch | any number (≥ 0.5), `T F`, `on off true false yes no` |
 //! | one of a few names | its name, or its index as any number (rounded) |
@@ -184,6 +184,9 @@ fn from_text(decl: &Decl, text: &str, rate: f64) -> Result<Coerced, Refused> {
         return refuse(expected(decl));
     }
     let value = decl.parse_at(text, rate).map_err(|reason| Refused { reason: reason.into() })?;
+    if let Value::Note(_) = value {
+        return Ok(Coerced { value: decl.clamp(&value), clamped: false });
+    }
     // What the text names is a number of the right kind; only its limits are left to look at.
     number(decl, value.as_f64())
 }
@@ -203,7 +206,10 @@ fn expected(decl: &Decl) -> Cow<'static, str> {
 pub fn answer(decl: &Decl, value: &Value) -> encode::Arg {
     let whole = |i: f64| encode::Arg::Int(i as i32);
     match decl.kind {
-        Kind::Float { .. } => encode::Arg::Float(value.as_f64() as f32),
+        Kind::Float { .. } => match value {
+            Value::Note(note) => encode::Arg::String(note.to_string()),
+            _ => encode::Arg::Float(value.as_f64() as f32),
+        },
         // A slope is a number of dB; bits and voices are counted.
         Kind::Steps { .. } if !matches!(decl.unit, Unit::None | Unit::Bits | Unit::Frames) => {
             encode::Arg::Float(value.as_f64() as f32)

@@ -56,6 +56,8 @@ pub enum Intent {
     Status,
     /// Every solo off.
     SoloClear,
+    /// One beat of the tempo.
+    Tap,
     /// Read the rig file again.
     RigReload,
     /// A button that works on being pressed was let go.

@@ -140,6 +140,7 @@ fn head(spec: &GraphSpec, owner: Owner) -> String {
         Owner::Strip(s) => format!("/{}/N", spec.strips[s].kind.address()),
         Owner::Dca(_) => "/dca/N".into(),
         Owner::MuteGroup(_) => "/mutegroup/N".into(),
+        Owner::Console => String::new(),
     }
 }
 

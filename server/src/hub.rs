@@ -20,6 +20,7 @@ pub mod mixer;
 pub mod outbox;
 pub mod peers;
 mod status;
+mod taps;
 mod timed;
 mod view;
 pub mod watch;
@@ -104,6 +105,7 @@ pub struct Hub<M> {
     /// Parameters on their way, and the frame at which they arrive.
     moving: Vec<(ParamId, u64)>,
     timed: Timed,
+    taps: taps::Taps,
     pings: Vec<Ping>,
     counters: Counters,
     /// Read-only figures as they were last seen.
@@ -143,6 +145,7 @@ impl<M: Mixer> Hub<M> {
             reach: 0,
             moving: Vec::new(),
             timed: Timed::default(),
+            taps: taps::Taps::default(),
             pings: Vec::new(),
             counters: Counters::default(),
             figures: Vec::new(),

@@ -93,6 +93,7 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     let mut root = Section::new(&document, "this rig");
     let name = root.text("name", &mut report).map_or_else(|| stem(file), str::to_string);
     let settings = settings::read(&mut root, &mut report);
+    let tempo = root.raw("tempo");
     let mut drafts = drafts(&mut root, &mut report);
     let mut spec = GraphSpec {
         name,
@@ -121,6 +122,9 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     }
     for (i, group) in mutes.iter().enumerate() {
         reader.group(Owner::MuteGroup(i), &group.what, &group.entries);
+    }
+    if let Some((key, node)) = tempo {
+        reader.group(Owner::Console, "this rig", &[(key, node)]);
     }
     let mut values = std::mem::take(&mut reader.values);
     edges.extend(reader.keys.into_iter().map(|(to, from, span)| Edge { from, to, key: true, span }));
@@ -247,6 +251,7 @@ pub fn canonical(spec: &GraphSpec, tree: &Tree, id: headroom_dsp::tree::ParamId)
         }
         Owner::Dca(i) => (format!("dca/{}", spec.dcas[i].id), None),
         Owner::MuteGroup(i) => (format!("mutegroup/{}", spec.mute_groups[i].id), None),
+        Owner::Console => return entry.path.clone(),
     };
     let last = entry.path.rsplit('/').next().unwrap_or_default();
     let path = match (entry.slot, strip) {

@@ -78,6 +78,10 @@ impl Desk {
     /// holds another target. False where the parameter is no continuous number.
     pub fn fade(&mut self, id: ParamId, target: &Value, seconds: f64, shape: Shape, now: u64, told: &mut Vec<ParamId>) -> bool {
         let decl = self.tree.entry(id).decl;
+        // A tempo that moves would change the times of echoes over and over.
+        if self.tree.entry(id).owner == Owner::Console {
+            return false;
+        }
         if decl.access != Access::Write || decl.structural || !matches!(decl.kind, Kind::Float { .. }) {
             return false;
         }

@@ -20,8 +20,8 @@ impl Desk {
                 if decl.access != Access::Write || decl.structural {
                     continue;
                 }
-                let slot = &mut self.values[id.0 as usize];
-                held.push((id, std::mem::replace(slot, decl.clamp(value))));
+                let value = self.held(decl, value);
+                held.push((id, std::mem::replace(&mut self.values[id.0 as usize], value)));
                 ids.push(id);
             }
         }

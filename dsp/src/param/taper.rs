@@ -52,6 +52,7 @@ impl Decl {
     /// a value of another kind, or not a number, gives the default.
     pub fn clamp(&self, value: &Value) -> Value {
         match (self.kind, value) {
+            (Kind::Float { min, max, .. }, Value::Note(note)) if self.notes => Value::Note(note.within(min, max)),
             (Kind::Float { min, max, taper, .. }, v @ (Value::Float(_) | Value::Int(_) | Value::Bool(_))) => {
                 let x = v.as_f64();
                 if x.is_nan() {

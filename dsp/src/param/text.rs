@@ -74,7 +74,10 @@ impl Decl {
                 None => digits(value.as_f64()),
             },
             Kind::Float { taper: Taper::Level, .. } if value.as_f64() < taper::LEVEL_FLOOR_DB => "off".to_owned(),
-            Kind::Float { .. } => with_unit(value.as_f64(), self.unit, true),
+            Kind::Float { .. } => match value {
+                Value::Note(note) => note.to_string(),
+                _ => with_unit(value.as_f64(), self.unit, true),
+            },
             Kind::Int { .. } | Kind::Steps { .. } => with_unit(value.as_f64(), self.unit, false),
         }
     }
@@ -121,7 +124,10 @@ impl Decl {
                 }
             }
             Kind::Float { taper: Taper::Level, .. } if OFF_WORDS.contains(&word.as_str()) => Ok(Value::Float(taper::OFF_DB)),
-            Kind::Float { .. } => Ok(Value::Float(number()?)),
+            Kind::Float { .. } => match super::note::Note::parse(&word).filter(|_| self.notes) {
+                Some(note) => Ok(Value::Note(note)),
+                None => Ok(Value::Float(number()?)),
+            },
             Kind::Int { .. } => Ok(Value::Int(number()?.round() as i64)),
             Kind::Steps { .. } => Ok(self.clamp(&Value::Float(number()?))),
         }
@@ -149,6 +155,7 @@ impl Decl {
             Kind::Float { taper: Taper::Level, max, .. } => {
                 format!("a level of {} or \"off\"", range(taper::LEVEL_FLOOR_DB, max))
             }
+            Kind::Float { min, max, .. } if self.notes => format!("a number from {} or a note, as 1/8", range(min, max)),
             Kind::Float { min, max, .. } => format!("a number from {}", range(min, max)),
             Kind::Int { min, max, .. } => format!("a whole number from {}", range(min as f64, max as f64)),
             Kind::Steps { values, .. } => {

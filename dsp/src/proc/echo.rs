@@ -10,7 +10,8 @@
 //! click and no bend of pitch. Everything else glides. No latency.
 //!
 //! `left` and `right` also take a note, `1/8`, `1/4.` (dotted), `1/8t` (triplet), a share of the whole
-//! note of four beats at `/tempo`. It reads back as the note and follows the tempo until a number is set.
+//! note of four beats at `/tempo`. It reads back as the note and follows the tempo until a number is set;
+//! one of more than 2000 ms is cut to that.
 
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
@@ -33,8 +34,8 @@ impl Processor for Echo {
     const PARTS: &'static [Part] = &[Part::common(&[
         Decl::bool("on", false, "Echo in the path"),
         Decl::names("mode", &["stereo", "pingpong"], "Each side by itself, or from side to side"),
-        Decl::log("left", Unit::Ms, 1.0, LONGEST_MS, 375.0, "Time of the left echo; or a note of the tempo, as 1/8"),
-        Decl::log("right", Unit::Ms, 1.0, LONGEST_MS, 500.0, "Time of the right echo; or a note of the tempo, as 1/8"),
+        Decl::log("left", Unit::Ms, 1.0, LONGEST_MS, 375.0, "Time of the left echo; or a note of the tempo, as 1/8").notes(),
+        Decl::log("right", Unit::Ms, 1.0, LONGEST_MS, 500.0, "Time of the right echo; or a note of the tempo, as 1/8").notes(),
         Decl::float("feedback", Unit::None, 0.0, 0.98, 0.3, "Share of each echo that is repeated"),
         Decl::log("lowcut", Unit::Hz, 20.0, 1000.0, 20.0, "Low cut in the loop, 12 dB/oct; 20: out of the path"),
         Decl::log("highcut", Unit::Hz, 1000.0, 20000.0, 20000.0, "High cut in the loop, 12 dB/oct; 20000: out of the path"),

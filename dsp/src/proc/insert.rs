@@ -5,7 +5,7 @@
 //! that switching it is no jump in time. Where nothing can come back (`render`, the built-in clock) the
 //! signal passes as if the loop were a cable.
 
-use super::{Build, Ctx, Params, Part, Process, Processor, Targets};
+use super::{Build, Ctx, Outside, Params, Part, Process, Processor, Targets};
 use crate::block::BLOCK;
 use crate::lanes::Lanes;
 use crate::param::{Decl, Unit};
@@ -113,6 +113,12 @@ impl<L: Lanes> Process<L> for InsertBank<L> {
             self.ring[frame & mask].set(lane, from.ring[frame & from_mask].get(from_lane));
         }
         self.next = from.next;
+    }
+
+    fn join(&mut self, _lane: usize, outside: &Outside) {
+        if let Some(cell) = outside.told.first() {
+            cell.put(self.period as f32);
+        }
     }
 
     /// What comes back may sound long after what was sent.

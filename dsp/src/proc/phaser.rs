@@ -7,7 +7,7 @@
 //! sum: the notches are deepest there.
 //!
 //! The sine is 0 at frame 0 of the engine and runs whether or not anything sounds. Another `depth` or `spread` is
-//! crossfaded to over the 20 ms curve, the rest glides. No latency.
+//! crossfaded to 20 ms later over the 20 ms curve, the rest glides. No latency.
 
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, Crossfade};
@@ -144,7 +144,12 @@ impl Effect for Chain {
 
     fn set(&mut self, _part: usize, to: &Targets, when: When) {
         self.lfo.set(to[0], when);
-        self.shape.set(Shape { depth: to[1], spread: to[2] }, when);
+        // Allpasses that start anew settle before they are heard.
+        let settled = match when {
+            When::At(frame) => When::At(frame + self.curve.frames()),
+            When::Jump => When::Jump,
+        };
+        self.shape.set(Shape { depth: to[1], spread: to[2] }, settled);
         self.feedback.set(to[3], when);
     }
 

@@ -115,7 +115,11 @@ impl AddressSpace {
         let below = |head: Head| At::Below(head, self.shapes[head.shape as usize].root());
         match at {
             At::Root => {
-                let kind = self.kinds.iter().find(|k| k.name == part)?;
+                let Some(kind) = self.kinds.iter().find(|k| k.name == part) else {
+                    let head = self.heads.get(super::CONSOLE)?;
+                    let shape = &self.shapes[head.shape as usize];
+                    return shape.child(shape.root(), part).map(|node| At::Below(*head, node));
+                };
                 let only = kind.owners.first().filter(|_| kind.single);
                 Some(only.map_or(At::Kind(kind), |o| below(o.head)))
             }
@@ -127,7 +131,12 @@ impl AddressSpace {
     /// Name and id of all that is below.
     fn names<'a>(&'a self, at: At<'a>) -> Box<dyn Iterator<Item = (&'a str, Option<&'a str>)> + 'a> {
         match at {
-            At::Root => Box::new(self.kinds.iter().map(|k| (k.name, None))),
+            At::Root => {
+                let console = self.heads.get(super::CONSOLE).map(|head| &self.shapes[head.shape as usize]);
+                let own = console.into_iter().flat_map(|shape| shape.children(shape.root())).map(|c| (&*c.name, None));
+                let kinds = self.kinds.iter().filter(|k| k.name != super::CONSOLE).map(|k| (k.name, None));
+                Box::new(kinds.chain(own))
+            }
             At::Kind(kind) => Box::new(kind.owners.iter().map(|o| (&*o.number, o.id.as_deref()))),
             At::Below(head, node) => {
                 Box::new(self.shapes[head.shape as usize].children(node).map(|c| (&*c.name, c.id.as_deref())))

@@ -166,7 +166,7 @@ fn matching_stops_at_its_limit() {
 fn strips_of_one_make_share_their_tails() {
     let space = space(&large(128, 16));
     assert!(space.len() > 10_000);
-    assert_eq!(space.shapes.len(), 4, "channels; buses; main, which is analysed; DCAs");
+    assert_eq!(space.shapes.len(), 5, "channels; buses; main, which is analysed; DCAs; the console");
     assert_eq!(all(&space, "/ch/*/send/mix-3/level").len(), 128);
 }
 
@@ -177,7 +177,9 @@ fn nodes_list_what_is_below() {
         Some(Node::Container(names)) => names,
         other => panic!("{address}: {other:?}"),
     };
-    assert_eq!(names("/"), ["ch", "bus", "matrix", "main", "monitor", "dca", "mutegroup"]);
+    assert_eq!(names("/"), ["ch", "bus", "matrix", "main", "monitor", "dca", "mutegroup", "tempo"]);
+    assert!(matches!(space.node("/tempo"), Some(Node::Value(_))));
+    assert_eq!(all(&space, "/te*"), ["/tempo"]);
     assert_eq!(names("/norm"), names("/"));
     assert_eq!(names("/ch"), ["1", "2"]);
     assert_eq!(names("/ch/kick/hpf"), ["on", "freq", "slope"]);

@@ -49,7 +49,8 @@ impl Search<'_> {
             return;
         }
         for kind in &self.space.kinds {
-            let walk = self.pattern.step(walk, Segment { names: &[kind.name], guarded: false });
+            let root = kind.name == super::CONSOLE;
+            let walk = if root { walk } else { self.pattern.step(walk, Segment { names: &[kind.name], guarded: false }) };
             if walk.is_over() {
                 continue;
             }

@@ -98,6 +98,13 @@ pub static COMMANDS: &[Command] = &[
         parse: |reader, _| Ok(reader.pressed(Intent::SoloClear)),
     },
     Command {
+        address: "/tap",
+        args: "",
+        answer: "f:tempo",
+        doc: "A beat: sets /tempo to the mean of the last taps, four intervals at most; 3 s without one start anew",
+        parse: |reader, _| Ok(reader.pressed(Intent::Tap)),
+    },
+    Command {
         address: "/rig/reload",
         args: "",
         answer: "",

@@ -6,6 +6,7 @@ use super::watch::{METERS_HZ, VALUES_HZ, Wish};
 use super::{Hub, Ping};
 use headroom_dsp::desk::fade::Shape;
 use headroom_dsp::param::Value;
+use headroom_dsp::tree::Owner;
 use headroom_protocol::intent::{ClientId, Fade, Intent, Subscribe};
 use headroom_protocol::osc::encode::Arg;
 
@@ -25,6 +26,7 @@ impl<M: Mixer> Hub<M> {
             Intent::ClientPort(port) => return self.port(from, port, now),
             Intent::Fade(fade) => return self.fade(from, &fade, now),
             Intent::SoloClear => self.clear_solo(from, now),
+            Intent::Tap => self.tap(from, now),
             Intent::RigReload => {
                 self.reload()?;
                 self.reply(from, "/rig/reload", [], now);
@@ -171,6 +173,16 @@ impl<M: Mixer> Hub<M> {
         let answer = [Arg::from(address), Arg::Float(to as f32), Arg::Float(seconds as f32), Arg::from(curve)];
         self.reply(from, "/fade", answer, now);
         Ok(())
+    }
+
+    fn tap(&mut self, from: ClientId, now: u64) {
+        let Some(id) = self.mixer.desk().tree().find(Owner::Console, "tempo") else { return };
+        if let Some(bpm) = self.taps.tap(now) {
+            // No client set the tempo itself, so all are told.
+            self.store(id, &Value::Float(bpm), None);
+        }
+        let tempo = self.mixer.desk().get(id).as_f64();
+        self.reply(from, "/tap", [Arg::Float(tempo as f32)], now);
     }
 
     fn clear_solo(&mut self, from: ClientId, now: u64) {

@@ -83,6 +83,7 @@ pub fn value(decl: &Decl, value: &Value) -> String {
         (_, Value::Int(i)) => i.to_string(),
         (_, Value::Bool(b)) => b.to_string(),
         (_, Value::Text(t)) => quoted(t),
+        (_, Value::Note(note)) => quoted(&note.to_string()),
     }
 }
 
@@ -90,6 +91,7 @@ pub fn value(decl: &Decl, value: &Value) -> String {
 pub fn emit(rig: &Rig) -> String {
     let mut out = Out::default();
     out.text("name", &rig.spec.name);
+    parameters(&mut out, rig, Owner::Console);
     settings(&mut out, &rig.settings);
     for (i, strip) in rig.spec.strips.iter().enumerate() {
         emit_strip(&mut out, rig, i, strip);
@@ -102,7 +104,7 @@ pub fn emit(rig: &Rig) -> String {
             let (spec, address, i) = match owner {
                 Owner::Dca(i) => (&rig.spec.dcas[i], "dca", i),
                 Owner::MuteGroup(i) => (&rig.spec.mute_groups[i], "mutegroup", i),
-                Owner::Strip(_) => continue,
+                Owner::Strip(_) | Owner::Console => continue,
             };
             out.header(header);
             identity(&mut out, rig, owner, (&spec.name, &spec.id, address, i + 1));

@@ -5,6 +5,7 @@ use super::node::{Item, Key, Node, Table};
 use super::route::send_target;
 use super::strip::{Draft, MOST_BANDS, base, is_processor};
 use headroom_dsp::graph::GraphSpec;
+use headroom_dsp::param::note::Note;
 use headroom_dsp::param::{Access, COLOURS, Decl, Kind, Taper, Value, taper};
 use headroom_dsp::proc::{Loads, PROCESSORS, ProcDecl};
 use headroom_dsp::tree::{Owner, ParamId, Tree};
@@ -359,6 +360,7 @@ fn expected(decl: &Decl) -> String {
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     match decl.kind {
         Kind::Float { max, taper: Taper::Level, .. } => format!("a level of {} to {max}{unit} or \"off\"", taper::LEVEL_FLOOR_DB),
+        Kind::Float { min, max, .. } if decl.notes => format!("a number of {min} to {max}{unit}, or a note as \"1/8\""),
         Kind::Float { min, max, .. } => format!("a number of {min} to {max}{unit}"),
         Kind::Int { min, max, .. } => format!("a whole number of {min} to {max}{unit}"),
         Kind::Steps { values, .. } => {
@@ -397,6 +399,9 @@ fn coerce(decl: &Decl, node: &Node, rate: f64) -> Result<Value, Wrong> {
                     })
                 }
             };
+        }
+        (Kind::Float { .. }, Item::Text(text)) if decl.notes && Note::parse(text).is_some() => {
+            return Ok(Note::parse(text).map_or_else(|| decl.default(), |note| decl.clamp(&Value::Note(note))));
         }
         (Kind::Float { .. } | Kind::Int { .. } | Kind::Steps { .. }, Item::Int(i)) => *i as f64,
         (Kind::Float { .. } | Kind::Int { .. } | Kind::Steps { .. }, Item::Float(x)) => *x,

@@ -3,6 +3,7 @@
 //! Numbers have the fewest digits that give the same `f64`; enums are named, so that a list that grows
 //! moves nothing.
 
+use headroom_dsp::param::note::Note;
 use headroom_dsp::param::{Decl, Kind, Value};
 
 /// A value of a parameter as text.
@@ -13,6 +14,7 @@ pub fn write(decl: &Decl, value: &Value) -> String {
         (_, Value::Bool(b)) => if *b { "on" } else { "off" }.to_owned(),
         (_, Value::Int(i)) => i.to_string(),
         (_, Value::Float(x)) => x.to_string(),
+        (_, Value::Note(note)) => note.to_string(),
     }
 }
 
@@ -21,6 +23,9 @@ pub fn write(decl: &Decl, value: &Value) -> String {
 /// # Errors
 /// Says why it is no value of this parameter; what is out of range is none.
 pub fn read(decl: &Decl, text: &str) -> Result<Value, String> {
+    if let Some(note) = Note::parse(text).filter(|_| decl.notes) {
+        return Ok(decl.clamp(&Value::Note(note)));
+    }
     let value = match decl.kind {
         Kind::Float { .. } => text.parse().ok().filter(|x: &f64| x.is_finite()).map(Value::Float),
         Kind::Int { .. } | Kind::Steps { .. } => text.parse().ok().map(Value::Int),

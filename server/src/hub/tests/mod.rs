@@ -3,4 +3,5 @@
 mod bench;
 mod served;
 mod telling;
+mod tempo;
 mod timing;
