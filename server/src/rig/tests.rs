@@ -348,13 +348,13 @@ fn buses_are_keyed_by_what_does_not_wait_for_them() {
 #[test]
 fn what_is_not_built_is_warned_of_once() {
     let told = warnings(
-        "channel = [{ chain = ['hpf', 'convolve'], convolve.mix = 1 }, { chain = ['convolve'] }]\n[talkback]\nx = 1\n[main]\n",
+        "channel = [{ chain = ['hpf', 'insert'], insert.mix = 1 }, { chain = ['insert'] }]\n[talkback]\nx = 1\n[main]\n",
     );
     assert_eq!(told.lines().count(), 2, "{told}");
-    assert!(told.contains("`convolve` is not built yet") && told.contains("[talkback] is not built yet"));
+    assert!(told.contains("`insert` is not built yet") && told.contains("[talkback] is not built yet"));
     // Defaults that are not there are nobody's business.
     assert_eq!(warnings("channel = [{ name = 'A' }]\n[main]"), "");
-    one_error("[[channel]]\nname = 'A'\nconvolve.mix = 1", &["leaves out `convolve`"]);
+    one_error("[[channel]]\nname = 'A'\ninsert.mix = 1", &["leaves out `insert`"]);
 }
 
 #[test]
