@@ -164,8 +164,7 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
         out.text("to", strip.to.map_or("none", |to| &rig.spec.strips[to].id));
     }
     let names: Vec<&str> = strip.chain.iter().map(|p| p.kind.decl().name).collect();
-    let built = |name: &&&str| headroom_dsp::proc::ProcKind::named(name).is_some();
-    if !kind.default_chain().iter().filter(built).eq(names.iter()) {
+    if !kind.default_chain().iter().eq(names.iter()) {
         out.key("chain", &chain(strip));
     }
     if strip.loudness {

@@ -7,50 +7,15 @@ use headroom_dsp::graph::{LoopPorts, ProcSpec, StripKind, chain_of, processor_na
 use headroom_dsp::proc::{Count, ProcKind};
 use std::ops::Range;
 
-/// Every processor there is to be; those without code yet are accepted with a warning.
-pub const PROCESSORS: &[&str] = &[
-    "hpf",
-    "lpf",
-    "gate",
-    "eq",
-    "comp",
-    "glue",
-    "limiter",
-    "dither",
-    "deess",
-    "transient",
-    "saturate",
-    "clip",
-    "width",
-    "ms",
-    "multiband",
-    "exciter",
-    "reverb",
-    "echo",
-    "chorus",
-    "flanger",
-    "phaser",
-    "tremolo",
-    "pitch",
-    "automix",
-    "duck",
-    "dyneq",
-    "phase",
-    "convolve",
-    "geq",
-    "feedback",
-    "insert",
-];
-
 /// Most bands that a processor with bands can have.
 pub const MOST_BANDS: usize = 8;
 
 /// Kinds of bus as the rig names them.
 const BUS_KINDS: &[&str] = &["group", "aux", "fx", "matrix"];
 
-/// Whether a word of a chain names a processor, built or not.
+/// Whether a word of a chain names a processor.
 pub fn is_processor(name: &str) -> bool {
-    ProcKind::named(name).is_some() || PROCESSORS.contains(&name)
+    ProcKind::named(name).is_some()
 }
 
 /// The name of a processor without the number of its instance: `comp-2` is a `comp`.
@@ -85,9 +50,9 @@ pub struct Draft<'n> {
     pub input: Vec<String>,
     /// Output patterns.
     pub output: Option<Vec<String>>,
-    /// Processors that are built, in the order they run.
+    /// Its processors, in the order they run.
     pub chain: Vec<ProcSpec>,
-    /// Every instance of the chain in the rig's order, built or not.
+    /// Every instance of the chain in the rig's order.
     pub instances: Vec<String>,
     /// Ports of the chain's inserts.
     pub inserts: Vec<LoopPorts>,
@@ -311,11 +276,9 @@ impl<'n> Draft<'n> {
                     self.listed.push((name, node.span.clone()));
                 }
                 Item::Text(name) => {
-                    let known =
-                        processor_names().chain(PROCESSORS.iter().copied().filter(|p| processor_names().all(|n| n != *p)));
                     report
                         .error(&node.span, format!("there is no processor {name:?}"), "unknown processor")
-                        .suggest(base(name), known);
+                        .suggest(base(name), processor_names());
                 }
                 Item::Table(t) if t.entries.len() == 1 && t.entries[0].0.text == "insert" => {
                     self.insert(&t.entries[0].1, report);
@@ -361,8 +324,7 @@ impl<'n> Draft<'n> {
             let before = names[..at].iter().filter(|n| n == &name).count();
             self.instances.push(if before == 0 { (*name).to_string() } else { format!("{name}-{}", before + 1) });
         }
-        let built: Vec<&str> = names.iter().copied().filter(|n| ProcKind::named(n).is_some()).collect();
-        let (mut chain, _) = chain_of(&built, self.kind, self.kind.bands());
+        let (mut chain, _) = chain_of(names, self.kind, self.kind.bands());
         for proc in &mut chain {
             if proc.kind.decl().parts.iter().any(|p| p.count == Count::Bands) {
                 proc.bands = proc.bands.max(self.highest_band(&proc.name)).min(MOST_BANDS);

@@ -356,13 +356,10 @@ fn buses_are_keyed_by_what_does_not_wait_for_them() {
 }
 
 #[test]
-fn what_is_not_built_is_warned_of_once() {
-    let told = warnings("channel = [{ chain = ['hpf', 'convolve'], convolve.mix = 1 }, { chain = ['convolve'] }]\n[main]\n");
-    assert_eq!(told.lines().count(), 1, "{told}");
-    assert!(told.contains("`convolve` is not built yet"));
-    // Defaults that are not there are nobody's business.
+fn a_processor_that_the_chain_leaves_out_is_named() {
     assert_eq!(warnings("channel = [{ name = 'A' }]\n[main]"), "");
-    one_error("[[channel]]\nname = 'A'\nconvolve.mix = 1", &["leaves out `convolve`"]);
+    one_error("[[channel]]\nname = 'A'\ninsert.on = true", &["leaves out `insert`"]);
+    one_error("[[channel]]\nname = 'A'\nchain = ['check']", &["`check` stands in the chain of [monitor] only"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use headroom_dsp::param::note::Note;
 use headroom_dsp::param::{Access, COLOURS, Decl, Kind, Taper, Value, taper};
 use headroom_dsp::proc::{Loads, PROCESSORS, ProcDecl};
 use headroom_dsp::tree::{Owner, ParamId, Tree};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// A value that the rig states.
@@ -37,8 +37,6 @@ pub struct Reader<'a> {
     pub rate: f64,
     /// What has been read.
     pub values: Vec<Stated>,
-    /// Processors without code that have been warned of.
-    pub warned: HashSet<String>,
     /// Side-chains: strip keyed, strip that keys, place.
     pub keys: Vec<(usize, usize, Range<usize>)>,
     /// Where each value stands.
@@ -55,18 +53,13 @@ struct At<'s> {
 impl<'a> Reader<'a> {
     /// Starts reading.
     pub fn new(report: &'a mut Report, spec: &'a GraphSpec, tree: &'a Tree, rate: f64) -> Self {
-        Reader { report, spec, tree, rate, values: Vec::new(), warned: HashSet::new(), keys: Vec::new(), places: HashMap::new() }
+        Reader { report, spec, tree, rate, values: Vec::new(), keys: Vec::new(), places: HashMap::new() }
     }
 
     /// All that a strip's table states.
     pub fn strip(&mut self, index: usize, draft: &mut Draft<'_>) {
         let what = draft.what.clone();
         let at = At { owner: Owner::Strip(index), what: &what };
-        for (name, span) in &draft.listed {
-            if self.unbuilt(name) {
-                self.warn_unbuilt(name, span);
-            }
-        }
         if let Some((key, node)) = draft.section.raw("name") {
             self.one(at, key, "name", node);
         }
@@ -97,10 +90,8 @@ impl<'a> Reader<'a> {
         for (key, node) in rest {
             let instance = key.text.as_str();
             let in_chain = draft.instances.iter().any(|i| i == instance);
-            if !is_processor(base(instance)) || (in_chain && !self.unbuilt(base(instance))) {
+            if !is_processor(base(instance)) || in_chain {
                 self.entry(at, "", key, node, &also);
-            } else if in_chain {
-                self.warn_unbuilt(base(instance), &key.span);
             } else {
                 self.left_out(draft, key);
             }
@@ -111,16 +102,6 @@ impl<'a> Reader<'a> {
     pub fn group(&mut self, owner: Owner, what: &str, entries: &[(&Key, &Node)]) {
         for (key, node) in entries {
             self.entry(At { owner, what }, "", key, node, &["id"]);
-        }
-    }
-
-    fn unbuilt(&self, name: &str) -> bool {
-        headroom_dsp::proc::ProcKind::named(name).is_none()
-    }
-
-    fn warn_unbuilt(&mut self, name: &str, span: &Range<usize>) {
-        if self.warned.insert(name.into()) {
-            self.report.warning(span, format!("the processor `{name}` is not built yet"), "no effect");
         }
     }
 

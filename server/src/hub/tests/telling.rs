@@ -326,6 +326,46 @@ fn meters_tell_the_peak_since_the_last_report() {
 }
 
 #[test]
+fn a_processor_tells_figures_of_its_own() {
+    let mut bench = Bench::of("[[channel]]\nname = \"c\"\nchain = [\"feedback\"]\n[main]\n");
+    let (one, two) = (bench.client(1), bench.client(2));
+    assert_eq!(bench.number(two, "/ch/1/feedback/notch/1/freq"), 0.0);
+    bench.subscribe(one, &["/ch/1/feedback/notch/*/freq".into()]);
+    bench.run(SECOND);
+    bench.heard(one);
+    // It rings: a tone that grows, drawn in steps of a period.
+    for ms in 0..3500u16 {
+        let t = f32::from(ms) / 1000.0;
+        bench.play(10f32.powf((12.0 * t - 60.0) / 20.0) * (std::f32::consts::TAU * 110.0 * t).sin());
+        bench.run(STEP);
+    }
+    bench.play(0.0);
+    let told = bench.heard(one);
+    let freq = |h: &(String, Vec<OscType>)| h.1[0].clone().float().unwrap_or_default();
+    assert!(told.iter().any(|h| h.0 == "/ch/1/feedback/notch/1/freq" && (freq(h) - 110.0).abs() < 2.0), "{told:?}");
+    assert!(bench.number(two, "/ch/1/feedback/notch/1/depth") <= -12.0);
+    bench.send(two, "/ch/1/feedback/notch/1/freq", &[f(100.0)]);
+    assert_eq!(bench.heard(two)[0].0, "/error");
+    bench.send(two, "/ch/1/feedback/clear", &[f(1.0)]);
+    bench.run(SECOND / 2);
+    assert_eq!(bench.number(two, "/ch/1/feedback/notch/1/freq"), 0.0);
+    assert!(bench.heard(one).iter().any(|h| freq(h) == 0.0));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_and_nothing_changes() {
+    let mut bench = Bench::of("[[channel]]\nname = \"c\"\nchain = [\"convolve\"]\n[main]\n");
+    let one = bench.client(1);
+    for name in ["no such file.wav", "../rig.toml", "/etc/hostname"] {
+        bench.send(one, "/ch/1/convolve/file", &[name.into()]);
+        let heard = bench.heard(one);
+        assert_eq!(heard[0].0, "/error");
+        assert!(heard[0].1[1].clone().string().is_some_and(|why| why.contains("convolve/file") && why.contains("folder")));
+    }
+    assert_eq!(bench.ask(one, "/ch/1/convolve/file"), OscType::from(""));
+}
+
+#[test]
 fn a_pattern_reaches_each_once_by_number_and_id() {
     let mut bench = Bench::new();
     let one = bench.client(1);
