@@ -136,8 +136,8 @@ impl Bands {
         let frames = sides.first().map_or(0, Vec::len);
         for frame in 0..frames {
             let mut fed = 0;
-            for (side, fourths) in self.fourths.iter_mut().enumerate() {
-                let mut x = sides[side][frame] as f32;
+            for (side, (fourths, block)) in self.fourths.iter_mut().zip(sides).enumerate() {
+                let mut x = block.get(frame).map_or(0.0, |x| *x as f32);
                 let [first, second] = fourths;
                 self.levels[0].put(side, x);
                 fed = 1;
