@@ -195,7 +195,11 @@ impl<L: Lanes> Process<L> for MultibandBank<L> {
         let (frame, n, zero) = (ctx.frame, io.len(), L::zero());
         let Self { used, splits, bands } = self;
         let mut shares = [[zero; BLOCK]; CROSSOVERS];
-        used.each(frame, n, |i, now| (0..CROSSOVERS).for_each(|k| shares[k][i] = now[k]));
+        used.each(frame, n, |i, now| {
+            for (shares, now) in shares.iter_mut().zip(now) {
+                shares[i] = *now;
+            }
+        });
         // Levels and gains, from the lowest band up; `rest` is what lies above. A crossover that is not in use
         // leaves the band below it whole, and nothing above.
         let mut gains = [[zero; BLOCK]; BANDS];
@@ -221,7 +225,7 @@ impl<L: Lanes> Process<L> for MultibandBank<L> {
             *x = *x * math::gain(*gain);
         }
         for (k, Split { corner, shelf, .. }) in splits.iter_mut().enumerate() {
-            let [below, above] = [k, k + 1].map(|k| gains[k]);
+            let (below, above) = (gains[k], gains[k + 1]);
             let (shares, here) = (&shares[k], &mut gains[k + 1]);
             corner.each(frame, n, |i, poles| {
                 let step = (above[i] - below[i]) * shares[i];
