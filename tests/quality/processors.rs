@@ -99,7 +99,7 @@ pub const ALL: &[Processor] = &[
         ("1/threshold", "-10"),
         ("1/gain", "-12"),
         ("1/freq", "900"),
-        ("1/q", "4"),
+        ("1/q", "2"),
         ("1/type", "lowshelf"),
         ("1/on", "0"),
     ])

@@ -91,25 +91,33 @@ impl<L: Lanes> Filter<L> {
 
     /// A frame of the low-pass.
     #[inline(always)]
-    pub fn low(&mut self, poles: &Poles<L>, x: L) -> L {
-        (0..PAIRS).fold(x, |x, p| self.pair(p, poles, x).0)
+    pub fn low(&mut self, poles: &Poles<L>, mut x: L) -> L {
+        // Plain loops: a closure here would be compiled without the path's instructions.
+        for p in 0..PAIRS {
+            x = self.pair(p, poles, x).0;
+        }
+        x
     }
 
     /// A frame of the high-pass.
     #[inline(always)]
-    pub fn high(&mut self, poles: &Poles<L>, x: L) -> L {
-        (0..PAIRS).fold(x, |x, p| self.pair(p, poles, x).2)
+    pub fn high(&mut self, poles: &Poles<L>, mut x: L) -> L {
+        for p in 0..PAIRS {
+            x = self.pair(p, poles, x).2;
+        }
+        x
     }
 
     /// A frame of the shelf; `root` is the eighth root of its gain ([`root`]).
     #[inline(always)]
-    pub fn shelf(&mut self, poles: &Poles<L>, x: L, root: L) -> L {
+    pub fn shelf(&mut self, poles: &Poles<L>, mut x: L, root: L) -> L {
         let one = L::splat(1.0);
         let (on_high, on_band) = (root.mul_add(root, -one), root - one);
-        (0..PAIRS).fold(x, |x, p| {
+        for p in 0..PAIRS {
             let (_, band, high) = self.pair(p, poles, x);
-            on_high.mul_add(high, on_band.mul_add(band, x))
-        })
+            x = on_high.mul_add(high, on_band.mul_add(band, x));
+        }
+        x
     }
 }
 

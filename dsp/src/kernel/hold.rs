@@ -57,7 +57,8 @@ impl<L: Lanes> Hold<L> {
 
     /// A lane's window in blocks, and whether it reads the mean square.
     pub fn set(&mut self, lane: usize, blocks: usize, rms: bool) {
-        if rms && self.rms == 0 {
+        // Of the lane alone: whether others read squares already must not show.
+        if rms && self.rms & (1 << lane) == 0 {
             self.seed(lane);
         }
         self.window(lane, blocks, rms);

@@ -176,7 +176,9 @@ impl<L: Lanes> Band<L> {
         let (mut share, mut full) = ([zero; BLOCK], [zero; BLOCK]);
         let (share, full) = (&mut share[..io.len()], &mut full[..io.len()]);
         let listens = L::mask(self.listens);
-        share.iter_mut().zip(heard).for_each(|(s, x)| *s = L::select(listens, *x, zero));
+        for (s, x) in share.iter_mut().zip(heard) {
+            *s = L::select(listens, *x, zero);
+        }
         svf::run(&mut self.ear, ctx.frame, share);
         self.level.run(ctx.frame, ctx.pairs, share);
         let (attack, release) = (self.attack, self.release);

@@ -37,7 +37,10 @@ impl Processor for Phase {
     type State<L: Lanes> = PhaseBank<L>;
 
     fn build<L: Lanes>(build: &Build) -> PhaseBank<L> {
-        PhaseBank { coeffs: Coeffs::new(build.curve, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]), memory: [L::zero(); STAGES] }
+        PhaseBank {
+            coeffs: Coeffs::new(build.curve, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]),
+            memory: [Memory { sum: L::zero(), lost: L::zero() }; STAGES],
+        }
     }
 }
 
@@ -45,7 +48,15 @@ impl Processor for Phase {
 pub struct PhaseBank<L> {
     /// Share of a step that an integrator takes, and how much of the output comes from after 0 … 4 stages.
     coeffs: Coeffs<L, { 2 + STAGES }>,
-    memory: [L; STAGES],
+    memory: [Memory<L>; STAGES],
+}
+
+/// An integrator, and what its last sum rounded away: at low frequencies steps are small beside it, and their
+/// rounding would add up.
+#[derive(Clone, Copy)]
+struct Memory<L> {
+    sum: L,
+    lost: L,
 }
 
 impl<L: Lanes> Process<L> for PhaseBank<L> {
@@ -59,10 +70,12 @@ impl<L: Lanes> Process<L> for PhaseBank<L> {
         self.coeffs.each(ctx.frame, io.len(), |i, [g, none, shares @ ..]| {
             let mut x = io[i];
             let mut y = x * *none;
-            for (s, share) in memory.iter_mut().zip(shares) {
-                let v = (x - *s) * *g;
-                let low = v + *s;
-                *s = low + v;
+            for (Memory { sum, lost }, share) in memory.iter_mut().zip(shares) {
+                let v = (x - *sum - *lost) * *g;
+                let low = *sum + (v + *lost);
+                let step = v + v + *lost;
+                let next = *sum + step;
+                (*sum, *lost) = (next, step - (next - *sum));
                 x = low + low - x;
                 y = x.mul_add(*share, y);
             }
@@ -72,12 +85,15 @@ impl<L: Lanes> Process<L> for PhaseBank<L> {
     }
 
     fn clear(&mut self, lane: usize) {
-        self.memory.iter_mut().for_each(|s| s.set(lane, 0.0));
+        self.memory.iter_mut().flat_map(|m| [&mut m.sum, &mut m.lost]).for_each(|v| v.set(lane, 0.0));
     }
 
     fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
         self.coeffs.carry(lane, &from.coeffs, from_lane);
-        self.memory.iter_mut().zip(&from.memory).for_each(|(to, s)| to.set(lane, s.get(from_lane)));
+        for (to, old) in self.memory.iter_mut().zip(&from.memory) {
+            to.sum.set(lane, old.sum.get(from_lane));
+            to.lost.set(lane, old.lost.get(from_lane));
+        }
     }
 }
 
@@ -106,6 +122,23 @@ mod tests {
                 assert!(off.abs() < 1e-6, "{stages} at {rate}: {off} rad from a quarter each");
             }
         }
+    }
+
+    #[test]
+    fn low_turns_stay_clean_in_f32() {
+        let rate = 192_000.0;
+        let x = bench::tone(rate, 1000.0, 0.0, 192_000);
+        let values = [Values::<Phase>::new(&[("stages", 4.0), ("freq", 20.0)])];
+        let out = bench::Bench::<Phase, crate::lanes::One32>::new(rate, &values).run(192_000, 64, &[], |i, _| x[i], |_, _| 0.0);
+        let wide = bench::Bench::<Phase, crate::lanes::One64>::new(rate, &values).run(
+            192_000,
+            64,
+            &[],
+            |i, _| f64::from(x[i] as f32),
+            |_, _| 0.0,
+        );
+        let off: f64 = out.iter().zip(&wide).skip(96_000).map(|(a, b)| (f64::from(a.0) - b.0).powi(2)).sum::<f64>() / 96_000.0;
+        assert!(10.0 * (2.0 * off).log10() < -140.0, "{:.1} dBFS", 10.0 * (2.0 * off).log10());
     }
 
     #[test]
