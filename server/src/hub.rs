@@ -19,11 +19,13 @@ pub mod meters;
 pub mod mixer;
 pub mod outbox;
 pub mod peers;
+mod preset;
 mod status;
 mod timed;
 mod view;
 pub mod watch;
 
+use crate::rig::Shelf;
 use crate::rig::settings::{Net, OscConfig, Peer};
 use client::{Client, Clients, Sort, Way};
 use headroom_dsp::desk::Desk;
@@ -36,6 +38,7 @@ use headroom_protocol::osc::encode::Arg;
 use meters::Board;
 use mixer::Mixer;
 use outbox::{Begun, Outbox};
+use preset::Saving;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use timed::Timed;
@@ -105,6 +108,8 @@ pub struct Hub<M> {
     moving: Vec<(ParamId, u64)>,
     timed: Timed,
     pings: Vec<Ping>,
+    shelf: Shelf,
+    saving: Vec<Saving>,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
@@ -119,6 +124,7 @@ impl<M: Mixer> Hub<M> {
     /// outlived the server does not take an old number for a present one.
     pub fn new(mut mixer: M, osc: &OscConfig, first_revision: i32, wall: Wall) -> Hub<M> {
         mixer.keep(&[], first_revision);
+        let shelf = mixer.shelf();
         let desk = mixer.desk();
         let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         let board = Board::new(desk.spec(), desk.tree());
@@ -144,6 +150,8 @@ impl<M: Mixer> Hub<M> {
             moving: Vec::new(),
             timed: Timed::default(),
             pings: Vec::new(),
+            shelf,
+            saving: Vec::new(),
             counters: Counters::default(),
             figures: Vec::new(),
             wall,
@@ -283,6 +291,7 @@ impl<M: Mixer> Hub<M> {
         }
         self.prepare(now);
         self.answer_pings(now);
+        self.answer_saved(now);
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
