@@ -19,8 +19,7 @@ mod explain;
 mod shape;
 mod walk;
 
-pub use explain::nearest;
-pub(crate) use explain::quoted;
+pub use explain::{nearest, quoted};
 use foldhash::fast::FixedState;
 use headroom_dsp::graph::{GraphSpec, StripKind};
 use headroom_dsp::param::Decl;

@@ -60,6 +60,22 @@ pub enum Intent {
     Tap,
     /// Read the rig file again.
     RigReload,
+    /// Tell the names and descriptions of all presets.
+    PresetList,
+    /// Set a strip's processors as a preset says.
+    PresetLoad {
+        /// The strip as it was named: an id, `ch/3`, `main`.
+        strip: Box<str>,
+        /// The preset.
+        name: Box<str>,
+    },
+    /// Write what a strip's processors are set to as a preset.
+    PresetSave {
+        /// The strip as it was named.
+        strip: Box<str>,
+        /// The preset.
+        name: Box<str>,
+    },
     /// A button that works on being pressed was let go.
     Nothing,
     /// Several that take effect in one frame.

@@ -12,6 +12,7 @@ use crate::backend::realtime::monotonic_nanos;
 use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, PortSpec, Status, Timing};
 use crate::metering::Metering;
 use crate::metering::readings::Readings;
+use crate::rig::Shelf;
 use crate::state::{self, Keeper, Memory, Writer};
 use clock::FrameClock;
 use headroom_dsp::desk::Desk;
@@ -352,6 +353,11 @@ impl Console {
     /// Takes note of parameters that may have changed, up to a revision: they are saved in time.
     pub fn keep(&mut self, ids: &[ParamId], revision: i32) {
         self.keeper.keep(&self.desk, ids, revision, monotonic_nanos());
+    }
+
+    /// The presets of the rig: those beside its file, and the built-in ones.
+    pub fn shelf(&self) -> Shelf {
+        self.source.file.as_deref().map_or_else(Shelf::default, Shelf::beside)
     }
 
     /// How saving stands; `None` where nothing is saved.

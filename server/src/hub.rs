@@ -19,12 +19,14 @@ pub mod meters;
 pub mod mixer;
 pub mod outbox;
 pub mod peers;
+mod preset;
 mod status;
 mod taps;
 mod timed;
 mod view;
 pub mod watch;
 
+use crate::rig::Shelf;
 use crate::rig::settings::{Net, OscConfig, Peer};
 use client::{Client, Clients, Sort, Way};
 use headroom_dsp::desk::Desk;
@@ -37,6 +39,7 @@ use headroom_protocol::osc::encode::Arg;
 use meters::Board;
 use mixer::Mixer;
 use outbox::{Begun, Outbox};
+use preset::Saving;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use timed::Timed;
@@ -107,6 +110,8 @@ pub struct Hub<M> {
     timed: Timed,
     taps: taps::Taps,
     pings: Vec<Ping>,
+    shelf: Shelf,
+    saving: Vec<Saving>,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
@@ -121,6 +126,7 @@ impl<M: Mixer> Hub<M> {
     /// outlived the server does not take an old number for a present one.
     pub fn new(mut mixer: M, osc: &OscConfig, first_revision: i32, wall: Wall) -> Hub<M> {
         mixer.keep(&[], first_revision);
+        let shelf = mixer.shelf();
         let desk = mixer.desk();
         let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         let board = Board::new(desk.spec(), desk.tree());
@@ -147,6 +153,8 @@ impl<M: Mixer> Hub<M> {
             timed: Timed::default(),
             taps: taps::Taps::default(),
             pings: Vec::new(),
+            shelf,
+            saving: Vec::new(),
             counters: Counters::default(),
             figures: Vec::new(),
             wall,
@@ -286,6 +294,7 @@ impl<M: Mixer> Hub<M> {
         }
         self.prepare(now);
         self.answer_pings(now);
+        self.answer_saved(now);
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
             self.sweep(now);

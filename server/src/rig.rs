@@ -7,6 +7,7 @@ pub mod diagnose;
 pub mod emit;
 pub mod library;
 pub mod node;
+pub mod preset;
 pub mod route;
 pub mod section;
 pub mod settings;
@@ -17,6 +18,7 @@ pub mod template;
 pub mod value;
 
 pub use diagnose::{Report, RigErrors};
+pub use preset::Shelf;
 pub use settings::{AudioConfig, Backend, DialectConfig, Net, OscConfig, Peer, Role, Settings, SurfaceConfig, Token};
 pub use value::Stated;
 
@@ -73,16 +75,20 @@ pub fn load(path: impl AsRef<Path>) -> Result<Rig, RigErrors> {
     };
     let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&text, &name),
+        Ok(text) => read(&text, &name, &mut Shelf::beside(path)),
         Err(e) => Err(unreadable(format!("byte {} is not UTF-8 text", e.utf8_error().valid_up_to()))),
     }
 }
 
-/// Reads a rig from its text; `file` is its name in messages.
+/// Reads a rig from its text, with the built-in presets; `file` is its name in messages.
 ///
 /// # Errors
 /// All that is wrong with it.
 pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
+    read(text, file, &mut Shelf::default())
+}
+
+fn read(text: &str, file: &str, shelf: &mut Shelf) -> Result<Rig, RigErrors> {
     let mut report = Report::new(file, text);
     let document = node::read(&mut report);
     if report.errors() > 0 {
@@ -94,7 +100,7 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     let name = root.text("name", &mut report).map_or_else(|| stem(file), str::to_string);
     let settings = settings::read(&mut root, &mut report);
     let tempo = root.raw("tempo");
-    let mut drafts = drafts(&mut root, &mut report);
+    let mut drafts = drafts(&mut root, shelf, &mut report);
     let mut spec = GraphSpec {
         name,
         mute_post_only: settings.audio.mute_post_only,
@@ -108,6 +114,7 @@ pub fn parse(text: &str, file: &str) -> Result<Rig, RigErrors> {
     spec.dcas = dcas.iter().map(|g| g.spec.clone()).collect();
     spec.mute_groups = mutes.iter().map(|g| g.spec.clone()).collect();
     unknown_tables(root, &mut report);
+    presets(&drafts, &mut report);
 
     route::check_ids(&drafts, &mut report);
     route::follow(&mut drafts);
@@ -157,15 +164,15 @@ fn stem(file: &str) -> String {
 }
 
 /// Every strip: channels, buses, matrices, main, monitor, and where the rig has them talkback and oscillator.
-fn drafts<'n>(root: &mut Section<'n>, report: &mut Report) -> Vec<Draft<'n>> {
+fn drafts<'n>(root: &mut Section<'n>, shelf: &mut Shelf, report: &mut Report) -> Vec<Draft<'n>> {
     static NOTHING: node::Table = node::Table { entries: Vec::new() };
     let mut numbers = [0; 3];
     let mut out = Vec::new();
     for (node, table) in root.tables("channel", report) {
-        out.push(Draft::read(table, node.span.clone(), Some(StripKind::Channel), &mut numbers, report));
+        out.push(Draft::read(table, node.span.clone(), Some(StripKind::Channel), &mut numbers, shelf, report));
     }
     for (node, table) in root.tables("bus", report) {
-        out.push(Draft::read(table, node.span.clone(), None, &mut numbers, report));
+        out.push(Draft::read(table, node.span.clone(), None, &mut numbers, shelf, report));
     }
     out.sort_by_key(|d| d.kind == StripKind::Matrix);
     for kind in StripKind::SINGLE {
@@ -174,7 +181,7 @@ fn drafts<'n>(root: &mut Section<'n>, report: &mut Report) -> Vec<Draft<'n>> {
             continue;
         }
         let (span, table) = found.map_or((0..0, &NOTHING), |(k, t)| (k.span.clone(), t));
-        let mut draft = Draft::read(table, span, Some(kind), &mut numbers, report);
+        let mut draft = Draft::read(table, span, Some(kind), &mut numbers, shelf, report);
         if found.is_none() && kind == StripKind::Main {
             report
                 .note(&(0..0), "this rig has no [main]: main is there, its outputs connected to nothing".into(), "")
@@ -187,6 +194,17 @@ fn drafts<'n>(root: &mut Section<'n>, report: &mut Report) -> Vec<Draft<'n>> {
         out.push(draft);
     }
     out
+}
+
+/// What was found in the presets that strips use, each once.
+fn presets(drafts: &[Draft<'_>], report: &mut Report) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (loaded, _) in drafts.iter().filter_map(|d| d.preset.as_ref()) {
+        if !seen.contains(&loaded.preset.id.as_str()) {
+            seen.push(&loaded.preset.id);
+            report.include(&loaded.report);
+        }
+    }
 }
 
 /// A DCA or a mute group being read.

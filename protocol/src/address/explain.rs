@@ -155,7 +155,7 @@ fn split_norm(address: &str) -> (&'static str, &str) {
 }
 
 /// A part in quotes, cut to a length that may be sent back to anybody.
-pub(crate) fn quoted(part: &str) -> String {
+pub fn quoted(part: &str) -> String {
     let end = part.floor_char_boundary(QUOTED);
     format!("{:?}{}", &part[..end], if end < part.len() { "…" } else { "" })
 }

@@ -21,7 +21,7 @@ const MAX_FADE_S: f64 = 86_400.0;
 
 /// One command.
 pub struct Command {
-    /// Its address. One that ends with `/` stands for all below it.
+    /// Its address.
     pub address: &'static str,
     /// Its arguments, as in the contract: `s:pattern [i:lease_s]`.
     pub args: &'static str,
@@ -111,6 +111,27 @@ pub static COMMANDS: &[Command] = &[
         doc: "Reads the rig file again and goes over without a click",
         parse: |reader, _| Ok(reader.pressed(Intent::RigReload)),
     },
+    Command {
+        address: "/preset/list",
+        args: "",
+        answer: "s:name s:description …",
+        doc: "All presets, built in and beside the rig file",
+        parse: |_, _| Ok(Intent::PresetList),
+    },
+    Command {
+        address: "/preset/load",
+        args: "s:strip s:name",
+        answer: "s:strip s:name i:values [s:skipped …]",
+        doc: "Sets the processors that a preset names as it says, all in one frame; skipped are those that the strip's chain leaves out",
+        parse: |reader, _| Ok(Intent::PresetLoad { strip: reader.text()?.into(), name: reader.text()?.into() }),
+    },
+    Command {
+        address: "/preset/save",
+        args: "s:strip s:name",
+        answer: "s:strip s:name",
+        doc: "Writes what a strip's processors are set to as a preset, to presets/ beside the rig file; answered when it is on the disk",
+        parse: |reader, _| Ok(Intent::PresetSave { strip: reader.text()?.into(), name: reader.text()?.into() }),
+    },
     planned("/login", "s:token", "Takes the role of this token"),
     planned("/undo", "", "Takes back the last change"),
     planned("/redo", "", "Does again what was taken back"),
@@ -125,7 +146,6 @@ pub static COMMANDS: &[Command] = &[
     planned("/scene/rename", "s:name s:to", "Renames a scene"),
     planned("/scene/delete", "s:name", "Deletes a scene"),
     planned("/scene/move", "s:name i:place", "Moves a scene in the list"),
-    planned("/preset/", "", "Settings of one processor, stored and recalled"),
 ];
 
 const NOT_BUILT: &str = "not built yet";
@@ -136,8 +156,7 @@ const fn planned(address: &'static str, args: &'static str, doc: &'static str) -
 
 /// The command at an address.
 pub fn named(address: &str) -> Option<&'static Command> {
-    let below = |c: &Command| c.address.ends_with('/') && address.starts_with(c.address);
-    COMMANDS.iter().find(|c| c.address == address || below(c))
+    COMMANDS.iter().find(|c| c.address == address)
 }
 
 impl Command {

@@ -56,7 +56,8 @@ fn refusals_name_the_address_and_the_reason() {
     fails("/ch/1/fadr", &[], "did you mean /ch/1/fader?");
     fails("/subscibe", &[Arg::String("//".into())], "did you mean /subscribe?");
     fails("/scene/recall", &[Arg::String("one".into())], "not built yet");
-    fails("/preset/store", &[], "not built yet");
+    fails("/scene/store", &[], "not built yet");
+    fails("/preset/stove", &[], "unknown");
     fails("/scenes", &[], "unknown address");
     fails("/ch/[1/fader", &[], "[ without ]");
     fails("/ch/9*/fader", &[], "no address matches");

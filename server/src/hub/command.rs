@@ -31,6 +31,9 @@ impl<M: Mixer> Hub<M> {
                 self.reload()?;
                 self.reply(from, "/rig/reload", [], now);
             }
+            Intent::PresetList => self.list_presets(from, now),
+            Intent::PresetLoad { strip, name } => return self.load_preset(from, &strip, &name, now),
+            Intent::PresetSave { strip, name } => return self.save_preset(from, &strip, &name),
             // Values are not commands, and a bundle is unpacked before it comes here.
             Intent::Nothing | Intent::Bundle(_) => {}
             Intent::Ask(_) | Intent::AskAll(_) | Intent::Set(_) | Intent::SetAll(..) => {}

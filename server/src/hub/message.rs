@@ -28,7 +28,7 @@ impl<M: Mixer> Hub<M> {
 
     /// What a client or a surface asks for; `/error` about `address` where it fails.
     pub fn intent(&mut self, from: ClientId, address: &str, intent: Intent, now: u64) {
-        if matches!(intent, Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_)) {
+        if matches!(intent, Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_) | Intent::PresetLoad { .. }) {
             self.run_passed(now);
         }
         let done = match intent {

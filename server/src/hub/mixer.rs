@@ -3,6 +3,7 @@
 use crate::backend::{BackendEvent, Format, Status, Timing};
 use crate::console::{Console, Reloaded};
 use crate::metering::readings::Readings;
+use crate::rig::Shelf;
 use crate::state;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::meter::Meters;
@@ -50,6 +51,10 @@ pub trait Mixer {
     fn allows(&self, id: ParamId, value: &Value) -> Result<(), String>;
     /// Reads the rig again; on an error nothing changes.
     fn reload(&mut self) -> Result<Reloaded, String>;
+    /// The presets of the rig; the built-in ones where it has no file.
+    fn shelf(&self) -> Shelf {
+        Shelf::default()
+    }
     /// Takes note of parameters that may have changed, up to a revision: they are saved in time.
     fn keep(&mut self, _ids: &[ParamId], _revision: i32) {}
     /// How saving stands; `None` where nothing is saved.
@@ -119,6 +124,9 @@ impl Mixer for Console {
     }
     fn reload(&mut self) -> Result<Reloaded, String> {
         self.reload()
+    }
+    fn shelf(&self) -> Shelf {
+        self.shelf()
     }
     fn keep(&mut self, ids: &[ParamId], revision: i32) {
         self.keep(ids, revision);

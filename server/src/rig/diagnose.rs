@@ -34,6 +34,42 @@ pub struct Diagnostic {
     pub also: Option<(Range<usize>, String)>,
     /// What to do about it.
     pub help: Option<String>,
+    /// The file it is in, where that is not the report's own: a preset that the rig uses.
+    pub elsewhere: Option<Arc<Document>>,
+}
+
+/// A file's name and its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Name as given.
+    pub file: String,
+    /// Text.
+    pub text: Arc<str>,
+}
+
+impl Document {
+    /// Line and column (both from 1, columns in characters) of a byte of the text.
+    pub fn place(&self, at: usize) -> (usize, usize) {
+        let before = &self.text[..self.boundary(at)];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        (line, column)
+    }
+
+    fn boundary(&self, at: usize) -> usize {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+
+    /// A span that lies within the text, on characters, and shows at least a caret.
+    fn within(&self, span: &Range<usize>) -> Range<usize> {
+        let start = self.boundary(span.start);
+        let end = self.boundary(span.end.max(start));
+        start..end.max(start)
+    }
 }
 
 impl Diagnostic {
@@ -67,10 +103,8 @@ impl Diagnostic {
 /// Findings of one file, in the order of the file, and its text to show them in.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Name of the file as given.
-    pub file: String,
-    /// The file's text.
-    pub text: Arc<str>,
+    /// The file.
+    pub document: Arc<Document>,
     /// The findings.
     pub items: Vec<Diagnostic>,
 }
@@ -78,11 +112,25 @@ pub struct Report {
 impl Report {
     /// An empty report.
     pub fn new(file: &str, text: &str) -> Report {
-        Report { file: file.into(), text: text.into(), items: Vec::new() }
+        Report { document: Arc::new(Document { file: file.into(), text: text.into() }), items: Vec::new() }
+    }
+
+    /// Takes in what was found in another file.
+    pub fn include(&mut self, other: &Report) {
+        let from = |item: &Diagnostic| {
+            let elsewhere = item.elsewhere.clone().or_else(|| Some(other.document.clone()));
+            Diagnostic { elsewhere, ..item.clone() }
+        };
+        self.items.extend(other.items.iter().map(from));
+    }
+
+    fn document_of<'a>(&'a self, item: &'a Diagnostic) -> &'a Document {
+        item.elsewhere.as_deref().unwrap_or(&self.document)
     }
 
     fn push(&mut self, severity: Severity, span: &Range<usize>, message: String, label: impl Into<String>) -> &mut Diagnostic {
-        let item = Diagnostic { severity, message, span: span.clone(), label: label.into(), also: None, help: None };
+        let item =
+            Diagnostic { severity, message, span: span.clone(), label: label.into(), also: None, help: None, elsewhere: None };
         self.items.push(item);
         let last = self.items.len() - 1;
         &mut self.items[last]
@@ -108,32 +156,9 @@ impl Report {
         self.items.iter().filter(|d| d.severity == Severity::Error).count()
     }
 
-    /// Puts the findings in the order of the file.
+    /// Puts the findings in the order of the file, those of other files last.
     pub fn sort(&mut self) {
-        self.items.sort_by_key(|d| (d.span.start, d.severity));
-    }
-
-    /// Line and column (both from 1, columns in characters) of a byte of the text.
-    pub fn place(&self, at: usize) -> (usize, usize) {
-        let before = &self.text[..self.boundary(at)];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        (line, column)
-    }
-
-    fn boundary(&self, at: usize) -> usize {
-        let mut at = at.min(self.text.len());
-        while !self.text.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
-    }
-
-    /// A span that lies within the text, on characters, and shows at least a caret.
-    fn within(&self, span: &Range<usize>) -> Range<usize> {
-        let start = self.boundary(span.start);
-        let end = self.boundary(span.end.max(start));
-        start..end.max(start)
+        self.items.sort_by_key(|d| (d.elsewhere.as_ref().map(|e| e.file.clone()), d.span.start, d.severity));
     }
 
     /// All findings as text for people: line, caret, what was expected, a suggestion.
@@ -160,14 +185,15 @@ impl Report {
         out
     }
 
-    fn snippet(&self, item: &Diagnostic) -> Option<Snippet<'_, Annotation<'_>>> {
+    fn snippet<'a>(&'a self, item: &'a Diagnostic) -> Option<Snippet<'a, Annotation<'a>>> {
         if !item.has_place() {
             return None;
         }
-        let primary = AnnotationKind::Primary.span(self.within(&item.span)).label(visible(&item.label));
-        let mut snippet = Snippet::source(&*self.text).path(self.file.as_str()).annotation(primary);
+        let document = self.document_of(item);
+        let primary = AnnotationKind::Primary.span(document.within(&item.span)).label(visible(&item.label));
+        let mut snippet = Snippet::source(&*document.text).path(document.file.as_str()).annotation(primary);
         if let Some((span, label)) = &item.also {
-            snippet = snippet.annotation(AnnotationKind::Context.span(self.within(span)).label(visible(label)));
+            snippet = snippet.annotation(AnnotationKind::Context.span(document.within(span)).label(visible(label)));
         }
         Some(snippet)
     }
@@ -176,14 +202,15 @@ impl Report {
     pub fn brief(&self) -> String {
         let mut out = String::new();
         for item in &self.items {
-            let (line, column) = self.place(item.span.start);
+            let document = self.document_of(item);
+            let (line, column) = document.place(item.span.start);
             let severity = match item.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
                 Severity::Note => "note",
             };
             let place = if item.has_place() { format!(":{line}:{column}") } else { String::new() };
-            out.push_str(&format!("{}{place}: {severity}: {}", self.file, item.message));
+            out.push_str(&format!("{}{place}: {severity}: {}", document.file, item.message));
             if let Some(help) = &item.help {
                 out.push_str(&format!("; {help}"));
             }
@@ -291,6 +318,6 @@ mod tests {
             }
         }
         assert!(report.render(false).contains("a.toml:2:1"));
-        assert_eq!(report.place(usize::MAX), (2, 6));
+        assert_eq!(report.document.place(usize::MAX), (2, 6));
     }
 }

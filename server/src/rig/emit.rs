@@ -190,7 +190,7 @@ fn emit_strip(out: &mut Out, rig: &Rig, index: usize, strip: &StripSpec) {
 }
 
 /// A chain as TOML: names, and inserts with their ports.
-fn chain(strip: &StripSpec) -> String {
+pub fn chain(strip: &StripSpec) -> String {
     let short = |p: &[String]| if p.len() == 2 && p[0] == p[1] { list(&p[..1]) } else { list(p) };
     let entry = |p: &ProcSpec| match &p.ports {
         Some(ports) if *ports != LoopPorts::default() => {
@@ -229,7 +229,7 @@ fn ports(out: &mut Out, strip: &StripSpec) {
 }
 
 /// What an owner states beyond its sends: own values a line each, parts of processors as inline tables.
-fn parameters(out: &mut Out, rig: &Rig, owner: Owner) {
+pub fn parameters(out: &mut Out, rig: &Rig, owner: Owner) {
     let strip = match owner {
         Owner::Strip(i) => Some(&rig.spec.strips[i]),
         _ => None,

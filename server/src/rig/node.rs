@@ -73,7 +73,7 @@ impl Node {
 
 /// Reads a document. Syntax errors go to the report, all of them; what could be read is returned.
 pub fn read(report: &mut Report) -> Table {
-    let text = report.text.clone();
+    let text = report.document.text.clone();
     let (document, errors) = DeTable::parse_recoverable(&text);
     let mut last = None;
     for error in errors {

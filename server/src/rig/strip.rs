@@ -2,10 +2,12 @@
 
 use super::diagnose::Report;
 use super::node::{Item, Key, Node, Table};
+use super::preset::{Loaded, Preset, Shelf};
 use super::section::Section;
 use headroom_dsp::graph::{LoopPorts, ProcSpec, StripKind, chain_of, processor_names};
 use headroom_dsp::proc::{Count, ProcKind};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Most bands that a processor with bands can have.
 pub const MOST_BANDS: usize = 8;
@@ -60,6 +62,8 @@ pub struct Draft<'n> {
     pub listed: Vec<(&'n str, Range<usize>)>,
     /// Where the chain is spelled out.
     pub chain_span: Option<Range<usize>>,
+    /// The preset whose chain and values hold where the rig states none, and where it is asked for.
+    pub preset: Option<(Arc<Loaded>, Range<usize>)>,
     /// Destination as the rig names it.
     pub to: Option<(&'n str, Range<usize>)>,
     /// Sends as the rig names them.
@@ -137,6 +141,7 @@ impl<'n> Draft<'n> {
         head: Range<usize>,
         kind: Option<StripKind>,
         numbers: &mut [usize; 3],
+        shelf: &mut Shelf,
         report: &mut Report,
     ) -> Self {
         let mut section = Section::new(table, "this strip");
@@ -168,15 +173,34 @@ impl<'n> Draft<'n> {
             _ => format!("bus {name:?}"),
         };
         section.what.clone_from(&what);
-        let mut draft = Draft {
+        let mut draft = Draft { number, id_span, name, head, ..Draft::bare(section, kind, id) };
+        draft.ports(report);
+        draft.read_preset(shelf, report);
+        draft.read_chain(report);
+        draft.routes(report);
+        draft
+    }
+
+    /// The strip that a preset is read on: a chain and nothing else.
+    pub fn of_preset(mut section: Section<'n>, kind: StripKind, report: &mut Report) -> Self {
+        for key in ["name", "description", "for"] {
+            section.raw(key);
+        }
+        let mut draft = Draft::bare(section, kind, "preset".into());
+        draft.read_chain(report);
+        draft
+    }
+
+    fn bare(section: Section<'n>, kind: StripKind, id: String) -> Self {
+        Draft {
             kind,
-            number,
+            number: 1,
+            name: id.clone(),
             id,
-            id_span,
-            name,
-            what,
+            id_span: 0..0,
+            what: section.what.clone(),
             section,
-            head,
+            head: 0..0,
             stereo: false,
             input: Vec::new(),
             output: None,
@@ -185,15 +209,33 @@ impl<'n> Draft<'n> {
             inserts: Vec::new(),
             listed: Vec::new(),
             chain_span: None,
+            preset: None,
             to: None,
             sends: Vec::new(),
             link: None,
             loudness: false,
-        };
-        draft.ports(report);
-        draft.read_chain(report);
-        draft.routes(report);
-        draft
+        }
+    }
+
+    fn read_preset(&mut self, shelf: &mut Shelf, report: &mut Report) {
+        let Some(name) = self.section.text("preset", report) else { return };
+        let span = self.section.span("preset").unwrap_or_else(|| self.head.clone());
+        match shelf.find(name) {
+            Some(loaded) => match loaded.preset.refuses(self.kind).filter(|_| !loaded.preset.kinds.is_empty()) {
+                Some(refused) => {
+                    report.error(&span, refused, "another kind of strip").help(shelf.fitting(self.kind));
+                }
+                None => self.preset = Some((loaded, span)),
+            },
+            None => {
+                report.error(&span, format!("there is no preset {name:?}"), "no such preset").help(shelf.suggest(name));
+            }
+        }
+    }
+
+    /// Its preset.
+    pub fn preset(&self) -> Option<&Preset> {
+        self.preset.as_ref().map(|(loaded, _)| &loaded.preset)
     }
 
     fn ports(&mut self, report: &mut Report) {
@@ -254,12 +296,12 @@ impl<'n> Draft<'n> {
 
     fn read_chain(&mut self, report: &mut Report) {
         let Some((_, node)) = self.section.raw("chain") else {
-            return self.build_chain(self.kind.default_chain());
+            return self.build_own();
         };
         let Item::List(list) = &node.item else {
             let message = format!("`chain` of {} is a list of processors, not {}", self.what, node.kind());
             report.error(&node.span, message, "expected a list").help("for example `chain = [\"hpf\", \"eq\", \"comp\"]`");
-            return self.build_chain(self.kind.default_chain());
+            return self.build_own();
         };
         self.chain_span = Some(node.span.clone());
         for node in list {
@@ -319,6 +361,15 @@ impl<'n> Draft<'n> {
         self.inserts.push(ports);
     }
 
+    /// The chain of a strip whose rig lists none: the preset's, else that of its kind.
+    fn build_own(&mut self) {
+        let preset = self.preset.clone();
+        match preset.as_ref().and_then(|(loaded, _)| loaded.preset.chain.as_ref()) {
+            Some(chain) => self.build_chain(&chain.iter().map(|i| base(i)).collect::<Vec<_>>()),
+            None => self.build_chain(self.kind.default_chain()),
+        }
+    }
+
     fn build_chain(&mut self, names: &[&str]) {
         for (at, name) in names.iter().enumerate() {
             let before = names[..at].iter().filter(|n| n == &name).count();
@@ -341,9 +392,11 @@ impl<'n> Draft<'n> {
 
     /// The highest number among the keys below a processor, 0 where there is none.
     fn highest_band(&mut self, instance: &str) -> usize {
-        let Some((_, node)) = self.section.rest().find(|(k, _)| k.text == instance) else { return 0 };
-        let Item::Table(table) = &node.item else { return 0 };
-        table.entries.iter().filter_map(|(k, _)| k.text.parse().ok()).filter(|n| *n <= MOST_BANDS).max().unwrap_or(0)
+        let preset = self.preset().map_or(0, |p| p.highest_band(instance));
+        let Some((_, node)) = self.section.rest().find(|(k, _)| k.text == instance) else { return preset };
+        let Item::Table(table) = &node.item else { return preset };
+        let named = table.entries.iter().filter_map(|(k, _)| k.text.parse().ok()).filter(|n| *n <= MOST_BANDS);
+        named.max().unwrap_or(0).max(preset)
     }
 
     fn routes(&mut self, report: &mut Report) {

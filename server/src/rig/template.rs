@@ -1,9 +1,11 @@
 //! Rigs to start from: names, colours, filters, dynamics, groups and sends that an engineer would set
-//! before the first sound check.
+//! before the first sound check. What a strip's processors do is said by a preset wherever there is one.
 
+use super::Shelf;
 use super::emit::{Out, quoted};
 use super::sources::{BAND, SPEECH, STREAM, Source};
 use super::strip::{is_processor, slug};
+use headroom_dsp::graph::StripKind;
 use headroom_dsp::proc::ProcKind;
 
 /// What a new rig is for.
@@ -141,16 +143,13 @@ fn channel(out: &mut Out, template: Template, index: usize, source: Option<&Sour
     if !source.dca.is_empty() {
         out.key("dca", &format!("[{}]", quoted(source.dca)));
     }
+    if !source.preset.is_empty() {
+        out.text("preset", source.preset);
+    }
     let extra: Vec<&str> = source.extra.iter().copied().filter(|p| built(p)).collect();
-    // The filter and the de-esser of a voice stand where an engineer would patch them.
-    let deess = source.lines.iter().any(|l| l.starts_with("deess")) && built("deess");
-    if !extra.is_empty() || deess {
-        let mut chain = vec!["hpf", "lpf", "gate", "eq", "comp"];
-        if deess {
-            chain.push("deess");
-        }
-        chain.extend(extra);
-        let chain: Vec<String> = chain.into_iter().filter(|p| built(p)).map(quoted).collect();
+    if !extra.is_empty() {
+        let chain = [chain_of(source), extra.into_iter().map(str::to_owned).collect()].concat();
+        let chain: Vec<String> = chain.iter().filter(|p| built(p)).map(|p| quoted(p)).collect();
         out.key("chain", &format!("[{}]", chain.join(", ")));
     }
     for line in source.lines {
@@ -161,6 +160,12 @@ fn channel(out: &mut Out, template: Template, index: usize, source: Option<&Sour
         }
     }
     sends(out, template, source, auxes);
+}
+
+/// The processors of a source without what its template adds.
+fn chain_of(source: &Source) -> Vec<String> {
+    let chain = Shelf::default().find(source.preset).and_then(|loaded| loaded.preset.chain.clone());
+    chain.unwrap_or_else(|| StripKind::Channel.default_chain().iter().map(|p| (*p).to_owned()).collect())
 }
 
 /// Who hears whom at the start: singers themselves, ears a little of everything, callers all but themselves.
@@ -211,11 +216,8 @@ fn buses(out: &mut Out, template: Template, auxes: &[String]) {
         port += 1 + usize::from(stereo);
         out.text("color", "magenta");
         match template {
-            Template::Iem if built("limiter") && built("eq") => {
-                out.line("chain = [\"eq\", \"limiter\"]");
-                out.line("limiter = { ceiling = -6 }");
-            }
-            Template::Band if built("eq") => out.line("eq.1 = { type = \"lowcut\", freq = 80 }"),
+            Template::Iem => out.text("preset", "in-ears"),
+            Template::Band => out.text("preset", "wedge"),
             _ => {}
         }
     }
@@ -227,10 +229,7 @@ fn buses(out: &mut Out, template: Template, auxes: &[String]) {
         out.text("kind", "fx");
         out.text("color", "cyan");
         out.line("mutegroup = [\"effects\"]");
-        if built("reverb") {
-            out.line("chain = [\"reverb\"]");
-            out.line("reverb = { type = \"plate\", time = 1.6, predelay = 25, lowcut = 180, highcut = 9000 }");
-        }
+        out.text("preset", "plate-reverb");
     }
 }
 
@@ -256,19 +255,13 @@ fn main(out: &mut Out, template: Template) {
     if template == Template::Stream {
         out.line("loudness = true      # at /main/loudness/…; a channel or bus says the same to be measured too");
     }
-    if built("glue") {
-        match template {
-            Template::Speech => {}
-            Template::Stream => out.line("glue = { on = true, threshold = -20, ratio = 2, attack = 20, release = 300 }"),
-            _ => out.line("glue = { on = true, threshold = -14, ratio = 2, attack = 30, release = 200 }"),
+    match template {
+        Template::Stream => out.text("preset", "master-streaming"),
+        Template::Speech => out.line("limiter = { ceiling = -1.0 }"),
+        Template::Band | Template::Iem => {
+            out.line("glue = { on = true, threshold = -14, ratio = 2, attack = 30, release = 200 }");
+            out.line("limiter = { ceiling = -1.0 }");
         }
-    }
-    if built("limiter") {
-        out.line(if template == Template::Stream {
-            "limiter = { ceiling = -1.0, gain = 3 }"
-        } else {
-            "limiter = { ceiling = -1.0 }"
-        });
     }
     out.blank();
     out.comment("Headphones: what is soloed, else main.");
@@ -290,7 +283,7 @@ mod tests {
                 let rig = parse(&text, "new.toml").unwrap_or_else(|e| panic!("{name} {channels} {auxes}: {e}"));
                 assert_eq!(rig.report.brief(), "", "{name} {channels} {auxes}:\n{text}");
                 assert_eq!(rig.spec.strips.iter().filter(|s| s.number == channels && s.kind.address() == "ch").count(), 1);
-                assert_eq!(rig.spec.strips.iter().filter(|s| s.kind.default_chain() == ["eq", "comp"]).count(), auxes);
+                assert_eq!(rig.spec.strips.iter().filter(|s| s.kind == StripKind::Aux).count(), auxes);
             }
         }
     }

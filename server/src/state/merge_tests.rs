@@ -172,3 +172,42 @@ fn a_value_that_the_console_does_not_compile_with_is_left_out_alone() {
     assert_eq!(loaded.unfit[0].address, "/ch/kick/comp/sidechain");
     assert_eq!(loaded.unfit[1].address, "/ch/snare/comp/sidechain");
 }
+
+#[test]
+fn what_a_preset_states_the_rig_states() {
+    let with = |keys: &str| rig(&format!("{KICK}{keys}\n"));
+    let (ratio, body) = ("/ch/kick/comp/ratio", "/ch/kick/eq/1/gain");
+    let kick = with("preset = \"kick\"");
+    let memory = Memory { live: map(&[(ratio, "6"), (body, "1")]), stated: stated(&kick), aside: Vec::new() };
+    let numbers = |rig: &Rig| {
+        let merged = merged(rig, &memory);
+        (value(rig, &merged, ratio).as_f64(), value(rig, &merged, body).as_f64())
+    };
+    // As it was: what was set live holds.
+    assert_eq!(numbers(&kick), (6.0, 1.0));
+    // Another preset, and what the rig states over one, is said anew where it differs.
+    assert_eq!(numbers(&with("preset = \"snare\"")), (3.0, 2.0));
+    assert_eq!(numbers(&with("preset = \"kick\"\ncomp.ratio = 5")), (5.0, 1.0));
+    // The same values without the preset are as before, and none at all leave what was set.
+    assert_eq!(numbers(&with("comp.ratio = 4\neq.1.gain = 3")), (6.0, 1.0));
+    assert_eq!(numbers(&with("")), (6.0, 1.0));
+}
+
+#[test]
+fn an_edited_preset_is_stated_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rig.toml");
+    std::fs::create_dir(folder.path().join("presets")).unwrap();
+    std::fs::write(&file, format!("{KICK}preset = \"mine\"\n")).unwrap();
+    let load = |text: &str| {
+        std::fs::write(folder.path().join("presets/mine.toml"), text).unwrap();
+        crate::rig::load(&file).unwrap()
+    };
+    let before = load("for = [\"channel\"]\nhpf.freq = 40\nlpf.freq = 9000\n");
+    let live = map(&[("/ch/kick/hpf/freq", "50"), ("/ch/kick/lpf/freq", "7000")]);
+    let memory = Memory { live, stated: stated(&before), aside: Vec::new() };
+    let after = load("for = [\"channel\"]\nhpf.freq = 60\nlpf.freq = 9000\n");
+    let merged = merged(&after, &memory);
+    assert_eq!(value(&after, &merged, "/ch/kick/hpf/freq").as_f64(), 60.0);
+    assert_eq!(value(&after, &merged, "/ch/kick/lpf/freq").as_f64(), 7000.0);
+}

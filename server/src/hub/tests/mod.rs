@@ -1,6 +1,7 @@
 //! The hub's rules, on a clock that is set by hand.
 
 mod bench;
+mod presets;
 mod served;
 mod telling;
 mod tempo;

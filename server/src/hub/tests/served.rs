@@ -182,6 +182,9 @@ fn any_address() -> impl Strategy<Value = String> + Clone {
         "/ch/1/name",
         "/ch/[1-2]/send/*/level",
         "/login",
+        "/preset/list",
+        "/preset/load",
+        "/preset/save",
         "/{,x",
     ];
     prop_oneof![prop::sample::select(known.to_vec()).prop_map(str::to_owned), "/[a-z0-9/*?{}\\[\\]!,-]{0,24}"]
