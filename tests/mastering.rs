@@ -54,7 +54,7 @@ fn by_ffmpeg(file: &Path) -> Option<(f64, f64)> {
         .output()
         .expect("ffmpeg runs");
     let text = String::from_utf8_lossy(&done.stderr).into_owned();
-    let summary = text.split("Summary:").nth(1).unwrap_or_else(|| panic!("no summary: {text}")).to_string();
+    let summary = text.rsplit("Summary:").next().unwrap_or_else(|| panic!("no summary: {text}")).to_string();
     let number = |name: &str| {
         let words = summary.split(name).nth(1).and_then(|rest| rest.split_whitespace().next());
         words.and_then(|w| w.parse().ok()).unwrap_or_else(|| panic!("no {name} in {summary}"))

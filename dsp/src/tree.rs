@@ -90,7 +90,7 @@ pub const MONITOR: &[Decl] = &[
 /// Parameters of the talkback beyond those of a strip.
 pub const TALKBACK: &[Decl] = &[
     Decl::bool("on", false, "Speaks to the buses whose send is on").momentary(),
-    Decl::float("duck", Unit::Db, 0.0, 60.0, 12.0, "Taken from everything else in those buses meanwhile"),
+    Decl::float("ducking", Unit::Db, 0.0, 60.0, 12.0, "Taken from everything else in those buses meanwhile"),
     Decl::bool("dim", true, "Dims the monitor meanwhile"),
 ];
 

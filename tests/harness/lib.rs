@@ -27,6 +27,7 @@ mod osc;
 mod peer;
 mod peer_process;
 mod process;
+pub mod recorded;
 mod wav;
 
 pub use headroom::Headroom;

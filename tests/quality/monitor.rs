@@ -66,7 +66,7 @@ pub fn talkback(t: &mut Table) -> Done {
     let rig = "[[channel]]\nname = \"c\"\nchain = []\nsend.w = { level = 0 }\n\
         [[bus]]\nname = \"w\"\nkind = \"aux\"\nchain = []\nstereo = false\n\
         [[bus]]\nname = \"v\"\nkind = \"aux\"\nchain = []\nstereo = false\n\
-        [main]\nchain = []\n[monitor]\n[talkback]\nduck = 15\nsend.w = { on = true }\n";
+        [main]\nchain = []\n[monitor]\n[talkback]\nducking = 15\nsend.w = { on = true }\n";
     let take = Take::new(rig)
         .feed("c", &tone(RATE, 1000.0, -12.0, 3.0))
         .feed("talkback", &tone(RATE, 3000.0, -12.0, 3.0))

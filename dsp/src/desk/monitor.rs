@@ -107,6 +107,6 @@ impl Desk {
             let value = |n: u32| self.num(Some(ParamId(first.0 + n)));
             *bus == to && value(send::ON) >= 0.5 && value(send::LEVEL) > OFF_DB
         });
-        if spoken_to { gain_db(-self.num(self.tree.find(Owner::Strip(talkback), "duck"))) } else { 1.0 }
+        if spoken_to { gain_db(-self.num(self.tree.find(Owner::Strip(talkback), "ducking"))) } else { 1.0 }
     }
 }

@@ -90,7 +90,7 @@ check.type = "car"
 
 [talkback]
 input = "capture:9"
-duck = 20.0
+ducking = 20.0
 send.wedge-1.on = true
 
 [oscillator]
