@@ -3,6 +3,7 @@
 //! A preset names the kinds of strip it is for, may list a chain, and states parameters of processors. It
 //! never touches what belongs to the strip: fader, trim, pan, sends, names.
 
+mod on_strip;
 pub mod save;
 pub mod shelf;
 

@@ -2,7 +2,7 @@
 
 use super::diagnose::Report;
 use super::node::{Item, Key, Node, Table};
-use super::preset::{Loaded, Preset, Shelf};
+use super::preset::{Loaded, Shelf};
 use super::section::Section;
 use headroom_dsp::graph::{LoopPorts, ProcSpec, StripKind, chain_of, processor_names};
 use headroom_dsp::proc::{Count, ProcKind};
@@ -181,17 +181,8 @@ impl<'n> Draft<'n> {
         draft
     }
 
-    /// The strip that a preset is read on: a chain and nothing else.
-    pub fn of_preset(mut section: Section<'n>, kind: StripKind, report: &mut Report) -> Self {
-        for key in ["name", "description", "for"] {
-            section.raw(key);
-        }
-        let mut draft = Draft::bare(section, kind, "preset".into());
-        draft.read_chain(report);
-        draft
-    }
-
-    fn bare(section: Section<'n>, kind: StripKind, id: String) -> Self {
+    /// A strip of which nothing is known but its kind.
+    pub(super) fn bare(section: Section<'n>, kind: StripKind, id: String) -> Self {
         Draft {
             kind,
             number: 1,
@@ -215,27 +206,6 @@ impl<'n> Draft<'n> {
             link: None,
             loudness: false,
         }
-    }
-
-    fn read_preset(&mut self, shelf: &mut Shelf, report: &mut Report) {
-        let Some(name) = self.section.text("preset", report) else { return };
-        let span = self.section.span("preset").unwrap_or_else(|| self.head.clone());
-        match shelf.find(name) {
-            Some(loaded) => match loaded.preset.refuses(self.kind).filter(|_| !loaded.preset.kinds.is_empty()) {
-                Some(refused) => {
-                    report.error(&span, refused, "another kind of strip").help(shelf.fitting(self.kind));
-                }
-                None => self.preset = Some((loaded, span)),
-            },
-            None => {
-                report.error(&span, format!("there is no preset {name:?}"), "no such preset").help(shelf.suggest(name));
-            }
-        }
-    }
-
-    /// Its preset.
-    pub fn preset(&self) -> Option<&Preset> {
-        self.preset.as_ref().map(|(loaded, _)| &loaded.preset)
     }
 
     fn ports(&mut self, report: &mut Report) {
@@ -294,7 +264,7 @@ impl<'n> Draft<'n> {
         (!list.is_empty()).then_some(list)
     }
 
-    fn read_chain(&mut self, report: &mut Report) {
+    pub(super) fn read_chain(&mut self, report: &mut Report) {
         let Some((_, node)) = self.section.raw("chain") else {
             return self.build_own();
         };
@@ -361,16 +331,7 @@ impl<'n> Draft<'n> {
         self.inserts.push(ports);
     }
 
-    /// The chain of a strip whose rig lists none: the preset's, else that of its kind.
-    fn build_own(&mut self) {
-        let preset = self.preset.clone();
-        match preset.as_ref().and_then(|(loaded, _)| loaded.preset.chain.as_ref()) {
-            Some(chain) => self.build_chain(&chain.iter().map(|i| base(i)).collect::<Vec<_>>()),
-            None => self.build_chain(self.kind.default_chain()),
-        }
-    }
-
-    fn build_chain(&mut self, names: &[&str]) {
+    pub(super) fn build_chain(&mut self, names: &[&str]) {
         for (at, name) in names.iter().enumerate() {
             let before = names[..at].iter().filter(|n| n == &name).count();
             self.instances.push(if before == 0 { (*name).to_string() } else { format!("{name}-{}", before + 1) });

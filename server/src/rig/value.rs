@@ -4,11 +4,11 @@ use super::diagnose::{Report, listed};
 use super::node::{Item, Key, Node, Table};
 use super::route::send_target;
 use super::strip::{Draft, MOST_BANDS, base, is_processor};
-use headroom_dsp::graph::{GraphSpec, processor_names};
+use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::param::note::Note;
 use headroom_dsp::param::{Access, COLOURS, Decl, Kind, Taper, Value, taper};
 use headroom_dsp::proc::{Loads, PROCESSORS, ProcDecl};
-use headroom_dsp::tree::{MONITOR, Owner, ParamId, STRIP, TALKBACK, Tree};
+use headroom_dsp::tree::{Owner, ParamId, Tree};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -40,16 +40,16 @@ pub struct Reader<'a> {
     /// Side-chains: strip keyed, strip that keys, place.
     pub keys: Vec<(usize, usize, Range<usize>)>,
     /// A preset is read: what its texts name is looked for where it is used.
-    aside: bool,
+    pub(super) aside: bool,
     /// Where each value stands.
-    places: HashMap<ParamId, Range<usize>>,
+    pub(super) places: HashMap<ParamId, Range<usize>>,
 }
 
 /// What is being read: an owner and what to call it.
 #[derive(Clone, Copy)]
-struct At<'s> {
-    owner: Owner,
-    what: &'s str,
+pub(super) struct At<'s> {
+    pub(super) owner: Owner,
+    pub(super) what: &'s str,
 }
 
 impl<'a> Reader<'a> {
@@ -91,15 +91,8 @@ impl<'a> Reader<'a> {
         self.of_preset(at, draft);
     }
 
-    /// All that a preset states, on the strip that was made for it.
-    pub fn preset(&mut self, draft: &mut Draft<'_>) {
-        let what = draft.what.clone();
-        self.aside = true;
-        self.processors(At { owner: Owner::Strip(0), what: &what }, draft);
-    }
-
     /// Keys that nothing has asked for: processors, and parameters of the strip itself.
-    fn processors(&mut self, at: At<'_>, draft: &Draft<'_>) {
+    pub(super) fn processors(&mut self, at: At<'_>, draft: &Draft<'_>) {
         let also: Vec<&str> = draft.section.asked().to_vec();
         for (key, node) in draft.section.rest() {
             let instance = key.text.as_str();
@@ -110,39 +103,6 @@ impl<'a> Reader<'a> {
                 self.entry(at, "", key, node, &also);
             } else {
                 self.left_out(draft, key);
-            }
-        }
-    }
-
-    fn not_in_preset(&mut self, at: At<'_>, key: &Key, also: &[&str], instances: &[String]) {
-        let message = format!("{} has no `{}`", at.what, key.text);
-        let finding = self.report.error(&key.span, message, "not in a preset");
-        if is_of_strip(&key.text) {
-            finding.help("a preset holds processors; this belongs to the strip: state it in the rig");
-        } else {
-            let known = instances.iter().map(String::as_str).chain(also.iter().copied()).map(str::to_owned);
-            let names: Vec<String> = known.chain(processor_names().map(str::to_owned)).collect();
-            finding.suggest(&key.text, names.iter().map(String::as_str));
-        }
-    }
-
-    /// What the strip's preset states and the rig does not.
-    fn of_preset(&mut self, at: At<'_>, draft: &Draft<'_>) {
-        let Some((loaded, span)) = &draft.preset else { return };
-        let preset = &loaded.preset;
-        for (path, value) in &preset.values {
-            let Some(id) = self.tree.find(at.owner, path).filter(|id| !self.places.contains_key(id)) else { continue };
-            self.check_text(at, self.tree.entry(id).decl, value, span);
-            self.put(id, value.clone(), span, at);
-        }
-        let there = |name: &str| draft.instances.iter().any(|i| i == name);
-        let missing: Vec<&str> = preset.needs().into_iter().filter(|name| !there(name)).collect();
-        if !missing.is_empty() {
-            let message = format!("the chain of {} leaves out what the preset `{}` has", at.what, preset.id);
-            let finding = self.report.warning(span, message, format!("without {}", listed(&missing, 24)));
-            finding.help(format!("add {} to the chain", listed(&missing, 24)));
-            if let Some(span) = &draft.chain_span {
-                finding.also(span, "the chain");
             }
         }
     }
@@ -323,7 +283,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn put(&mut self, id: ParamId, value: Value, span: &Range<usize>, at: At<'_>) {
+    pub(super) fn put(&mut self, id: ParamId, value: Value, span: &Range<usize>, at: At<'_>) {
         if let Some(first) = self.places.insert(id, span.clone()) {
             let path = &self.tree.entry(id).path;
             let message = format!("`{}` of {} is stated twice", path.replace('/', "."), at.what);
@@ -335,7 +295,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Texts that name something: strips, files, colours.
-    fn check_text(&mut self, at: At<'_>, decl: &Decl, value: &Value, span: &Range<usize>) {
+    pub(super) fn check_text(&mut self, at: At<'_>, decl: &Decl, value: &Value, span: &Range<usize>) {
         let Value::Text(text) = value else { return };
         match decl.path {
             "sidechain" | "source" | "file" if self.aside => {}
@@ -376,13 +336,6 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-/// Whether a key belongs to a strip and to none of its processors.
-fn is_of_strip(key: &str) -> bool {
-    let own = STRIP.iter().chain(MONITOR).chain(TALKBACK).map(|d| d.path.split('/').next().unwrap_or_default());
-    let rig = ["id", "kind", "input", "output", "stereo", "to", "send", "link", "dca", "mutegroup", "loudness", "preset"];
-    own.chain(rig).any(|k| k == key)
 }
 
 /// Why a value was not taken.

@@ -30,7 +30,7 @@ macro_rules! built_in {
 /// Names and texts of the built-in presets: the files of `configs/presets/`, which a test compares.
 pub static BUILT_IN: &[(&str, &str)] = built_in!(
     "kick" "snare" "toms" "hi-hat" "overheads"
-    "bass-di" "electric-guitar" "acoustic-guitar" "piano"
+    "bass-di" "bass-drive" "electric-guitar" "acoustic-guitar" "piano"
     "lead-vocal" "backing-vocal"
     "speech-headset" "speech-lectern" "speech-handheld" "broadcast-voice" "phone-caller"
     "drum-bus" "vocal-bus"
@@ -67,7 +67,7 @@ pub fn is_name(name: &str) -> bool {
 impl Shelf {
     /// The presets of the rig in a file.
     pub fn beside(rig: &Path) -> Shelf {
-        let root = rig.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let root = rig.parent().unwrap_or(Path::new(""));
         Shelf { folder: Some(root.join(FOLDER)), known: HashMap::new() }
     }
 
