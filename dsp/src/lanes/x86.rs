@@ -5,7 +5,7 @@
 //! AVX2 and FMA. The intrinsics used touch registers only, but for the unaligned loads of `dot2`
 //! and `columns`, whose slices are checked to be long enough.
 
-use super::{COLUMNS, Entry, Lanes};
+use super::{COLUMNS, Entry, Lanes, Pair};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -23,7 +23,7 @@ macro_rules! op {
 }
 
 macro_rules! vector {
-    ($(#[$doc:meta])* $name:ident($raw:ty), $n:literal x $elem:ty, wide: $wide:literal,
+    ($(#[$doc:meta])* $name:ident($raw:ty), $n:literal x $elem:ty, eight: $eight:ty, wide: $wide:literal,
      add: $add:ident, sub: $sub:ident, mul: $mul:ident, div: $div:ident, min: $min:ident, max: $max:ident,
      sqrt: $sqrt:ident, set1: $set1:ident, andnot: $andnot:ident, xor: $xor:ident, and: $and:ident, or: $or:ident,
      movemask: $movemask:ident,
@@ -59,6 +59,7 @@ macro_rules! vector {
             const N: usize = $n;
             const WIDE: bool = $wide;
             type Mask = $raw;
+            type Eight = $eight;
             type Elem = $elem;
             #[inline(always)]
             fn elem(x: f64) -> $elem { x as $elem }
@@ -220,7 +221,7 @@ fn with_avx2<E: Entry>(work: E) {
 
 vector!(
     /// Eight `f32` in an AVX2 register.
-    AvxF32(__m256), 8 x f32, wide: false,
+    AvxF32(__m256), 8 x f32, eight: AvxF32, wide: false,
     add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, div: _mm256_div_ps, min: _mm256_min_ps, max: _mm256_max_ps,
     sqrt: _mm256_sqrt_ps, set1: _mm256_set1_ps, andnot: _mm256_andnot_ps, xor: _mm256_xor_ps, and: _mm256_and_ps, or: _mm256_or_ps,
     movemask: _mm256_movemask_ps,
@@ -260,7 +261,7 @@ vector!(
 
 vector!(
     /// Four `f64` in an AVX2 register.
-    AvxF64(__m256d), 4 x f64, wide: true,
+    AvxF64(__m256d), 4 x f64, eight: AvxF32, wide: true,
     add: _mm256_add_pd, sub: _mm256_sub_pd, mul: _mm256_mul_pd, div: _mm256_div_pd, min: _mm256_min_pd, max: _mm256_max_pd,
     sqrt: _mm256_sqrt_pd, set1: _mm256_set1_pd, andnot: _mm256_andnot_pd, xor: _mm256_xor_pd, and: _mm256_and_pd, or: _mm256_or_pd,
     movemask: _mm256_movemask_pd,
@@ -289,7 +290,7 @@ vector!(
 
 vector!(
     /// Four `f32` in an SSE2 register.
-    SseF32(__m128), 4 x f32, wide: false,
+    SseF32(__m128), 4 x f32, eight: Pair<SseF32>, wide: false,
     add: _mm_add_ps, sub: _mm_sub_ps, mul: _mm_mul_ps, div: _mm_div_ps, min: _mm_min_ps, max: _mm_max_ps,
     sqrt: _mm_sqrt_ps, set1: _mm_set1_ps, andnot: _mm_andnot_ps, xor: _mm_xor_ps, and: _mm_and_ps, or: _mm_or_ps,
     movemask: _mm_movemask_ps,
@@ -330,7 +331,7 @@ vector!(
 
 vector!(
     /// Two `f64` in an SSE2 register.
-    SseF64(__m128d), 2 x f64, wide: true,
+    SseF64(__m128d), 2 x f64, eight: Pair<SseF32>, wide: true,
     add: _mm_add_pd, sub: _mm_sub_pd, mul: _mm_mul_pd, div: _mm_div_pd, min: _mm_min_pd, max: _mm_max_pd,
     sqrt: _mm_sqrt_pd, set1: _mm_set1_pd, andnot: _mm_andnot_pd, xor: _mm_xor_pd, and: _mm_and_pd, or: _mm_or_pd,
     movemask: _mm_movemask_pd,
