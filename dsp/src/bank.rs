@@ -547,17 +547,28 @@ impl<L: Lanes> Entry for EnterBlock<'_, L> {
     fn run(self) {
         let EnterBlock(bank, frame, n) = self;
         let input = &mut bank.input[..n];
+        let peak;
         if bank.trim.unity {
-            for x in input.iter_mut() {
-                *x = x.finite_or_zero();
+            let (whole, rest) = input.as_chunks_mut::<AT_ONCE>();
+            let mut peaks = [L::zero(); AT_ONCE];
+            for x in whole {
+                for k in 0..AT_ONCE {
+                    x[k] = x[k].finite_or_zero();
+                    peaks[k] = x[k].abs().max(peaks[k]);
+                }
             }
+            for x in rest {
+                *x = x.finite_or_zero();
+                peaks[0] = x.abs().max(peaks[0]);
+            }
+            peak = peak_of(&peaks);
         } else {
             let gains = bank.trim.block(frame, n);
             for (x, g) in input.iter_mut().zip(&gains) {
                 *x = x.finite_or_zero() * *g;
             }
+            peak = peak_of(input);
         }
-        let peak = peak_of(input);
         bank.tick_in = peak.max(bank.tick_in);
         bank.peak_in = peak.max(bank.peak_in);
     }
@@ -630,8 +641,7 @@ impl<L: Lanes> Entry for RunBlock<'_, L> {
             for stage in last {
                 stage.run(*used, *pairs, frame, out);
             }
-            peak = peak_of(out);
-            squares = squares_of(out);
+            (peak, squares) = (peak_of(out), squares_of(out));
         }
         bank.tick_chain = chain_peak.max(bank.tick_chain);
         bank.peak_out = peak.finite_or_zero().max(bank.peak_out);

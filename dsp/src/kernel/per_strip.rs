@@ -84,6 +84,8 @@ pub struct PerStrip<L, E: Effect> {
     strips: Vec<Option<Strip<E>>>,
     /// Lanes that are sides of a stereo or linked strip.
     shared: u32,
+    /// Lanes that are part of a strip.
+    used: u32,
     mix: Coeffs<L, 1>,
     work: Box<E::Work>,
     /// The frame after the last block.
@@ -153,15 +155,17 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             _ => false,
         };
         let shared = (0..L::N).step_by(2).filter(one_strip).fold(0u32, |bits, lane| bits | 0b11 << lane);
+        let is_used = |lane: &usize| build.lanes.get(*lane).is_none_or(Option::is_some);
         let mut strip = |lane: usize| {
             let right = lane % 2 == 1 && shared >> lane & 1 != 0;
-            let used = build.lanes.get(lane).is_none_or(Option::is_some);
+            let used = is_used(&lane);
             let seed = build.seeds.get(lane).copied().unwrap_or(0);
             (used && !right).then(|| Strip { effect: Box::new(make(seed)), quiet: true, cleared: 0 })
         };
         PerStrip {
             strips: (0..L::N).map(&mut strip).collect(),
             shared,
+            used: (0..L::N).filter(is_used).fold(0, |bits, lane| bits | 1 << lane),
             mix: Coeffs::new(build.curve, [0.0]),
             work: Box::default(),
             now: 0,
@@ -267,8 +271,13 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
                 }
             } else {
                 let m = self.mix.now[0];
-                for (x, wet) in io.iter_mut().zip(wet) {
-                    *x = blend(m, *wet, *x);
+                if L::bits(m.ge(L::splat(1.0))) & self.used == self.used {
+                    // Lanes without a strip hold the same in both.
+                    io.copy_from_slice(wet);
+                } else {
+                    for (x, wet) in io.iter_mut().zip(wet) {
+                        *x = blend(m, *wet, *x);
+                    }
                 }
             }
             at += n;

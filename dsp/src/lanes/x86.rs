@@ -201,15 +201,20 @@ fn transpose8(r: [__m256; 8]) -> [__m256; 8] {
     // SAFETY: see the head of this file.
     unsafe {
         // Pairs, then fours within the halves of the registers, then the halves.
-        let pairs = |a, b| (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-        let fours = |a, b| (_mm256_shuffle_ps::<0b01_00_01_00>(a, b), _mm256_shuffle_ps::<0b11_10_11_10>(a, b));
-        let halves = |a, b| (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b));
-        let ((a0, a1), (b0, b1)) = (pairs(r[0], r[1]), pairs(r[2], r[3]));
-        let ((c0, c1), (d0, d1)) = (pairs(r[4], r[5]), pairs(r[6], r[7]));
-        let ((e0, e1), (e2, e3)) = (fours(a0, b0), fours(a1, b1));
-        let ((f0, f1), (f2, f3)) = (fours(c0, d0), fours(c1, d1));
-        let ((v0, v4), (v1, v5)) = (halves(e0, f0), halves(e1, f1));
-        let ((v2, v6), (v3, v7)) = (halves(e2, f2), halves(e3, f3));
+        let (a0, a1) = (_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]));
+        let (b0, b1) = (_mm256_unpacklo_ps(r[2], r[3]), _mm256_unpackhi_ps(r[2], r[3]));
+        let (c0, c1) = (_mm256_unpacklo_ps(r[4], r[5]), _mm256_unpackhi_ps(r[4], r[5]));
+        let (d0, d1) = (_mm256_unpacklo_ps(r[6], r[7]), _mm256_unpackhi_ps(r[6], r[7]));
+        const LOW: i32 = 0b01_00_01_00;
+        const HIGH: i32 = 0b11_10_11_10;
+        let (e0, e1) = (_mm256_shuffle_ps::<LOW>(a0, b0), _mm256_shuffle_ps::<HIGH>(a0, b0));
+        let (e2, e3) = (_mm256_shuffle_ps::<LOW>(a1, b1), _mm256_shuffle_ps::<HIGH>(a1, b1));
+        let (f0, f1) = (_mm256_shuffle_ps::<LOW>(c0, d0), _mm256_shuffle_ps::<HIGH>(c0, d0));
+        let (f2, f3) = (_mm256_shuffle_ps::<LOW>(c1, d1), _mm256_shuffle_ps::<HIGH>(c1, d1));
+        let (v0, v4) = (_mm256_permute2f128_ps::<0x20>(e0, f0), _mm256_permute2f128_ps::<0x31>(e0, f0));
+        let (v1, v5) = (_mm256_permute2f128_ps::<0x20>(e1, f1), _mm256_permute2f128_ps::<0x31>(e1, f1));
+        let (v2, v6) = (_mm256_permute2f128_ps::<0x20>(e2, f2), _mm256_permute2f128_ps::<0x31>(e2, f2));
+        let (v3, v7) = (_mm256_permute2f128_ps::<0x20>(e3, f3), _mm256_permute2f128_ps::<0x31>(e3, f3));
         [v0, v1, v2, v3, v4, v5, v6, v7]
     }
 }
@@ -253,9 +258,15 @@ vector!(
     }
     #[inline(always)]
     fn columns(lanes: &[&[f32]], from: usize) -> [Self; COLUMNS] {
-        let rows: [&[f32]; 8] = std::array::from_fn(|lane| &lanes[lane][from..from + COLUMNS]);
-        // SAFETY: the slices were just cut to the eight elements that are loaded; see the head of this file.
-        unsafe { transpose8(rows.map(|row| _mm256_loadu_ps(row.as_ptr()))).map(Self) }
+        // Loops: closures may stay calls, without the features of this path.
+        let mut rows = [Self::zero().0; 8];
+        for (row, lane) in rows.iter_mut().zip(&lanes[..8]) {
+            let frames = &lane[from..from + COLUMNS];
+            // SAFETY: the slice was just cut to the eight elements that are loaded; see the head of this file.
+            *row = unsafe { _mm256_loadu_ps(frames.as_ptr()) };
+        }
+        let [a, b, c, d, e, f, g, h] = transpose8(rows);
+        [Self(a), Self(b), Self(c), Self(d), Self(e), Self(f), Self(g), Self(h)]
     }
 );
 
