@@ -54,26 +54,57 @@ impl<L: Lanes> LaneGains<L> {
         self.settle();
     }
 
-    /// Calls `put(i, gains)` for every frame.
+    /// The gains of `n` frames, at most [`BLOCK`].
     #[inline(always)]
-    fn each(&mut self, frame: u64, n: usize, mut put: impl FnMut(usize, L)) {
-        if self.moving == 0 {
-            for i in 0..n {
-                put(i, self.rest);
-            }
-            return;
-        }
-        for i in 0..n {
-            let mut v = self.rest;
+    fn block(&mut self, frame: u64, n: usize) -> [L; BLOCK] {
+        let mut gains = [self.rest; BLOCK];
+        if self.moving != 0 {
             for (lane, gain) in self.gains.iter_mut().enumerate() {
                 if self.moving & (1 << lane) != 0 {
-                    v.set(lane, gain.next(frame + i as u64));
+                    for (i, v) in gains[..n].iter_mut().enumerate() {
+                        v.set(lane, gain.next(frame + i as u64));
+                    }
                 }
             }
-            put(i, v);
+            self.settle();
         }
-        self.settle();
+        gains
     }
+}
+
+/// Values of which a block's figures are kept at once, so that none waits for the one before it.
+const AT_ONCE: usize = 4;
+
+/// The largest magnitude of a block.
+#[inline(always)]
+fn peak_of<L: Lanes>(block: &[L]) -> L {
+    let (whole, rest) = block.as_chunks::<AT_ONCE>();
+    let mut peaks = [L::zero(); AT_ONCE];
+    for x in whole {
+        for k in 0..AT_ONCE {
+            peaks[k] = x[k].abs().max(peaks[k]);
+        }
+    }
+    for x in rest {
+        peaks[0] = x.abs().max(peaks[0]);
+    }
+    peaks[0].max(peaks[1]).max(peaks[2].max(peaks[3]))
+}
+
+/// The sum of a block's squares.
+#[inline(always)]
+fn squares_of<L: Lanes>(block: &[L]) -> L {
+    let (whole, rest) = block.as_chunks::<AT_ONCE>();
+    let mut sums = [L::zero(); AT_ONCE];
+    for x in whole {
+        for k in 0..AT_ONCE {
+            sums[k] = x[k].mul_add(x[k], sums[k]);
+        }
+    }
+    for x in rest {
+        sums[0] = x.mul_add(*x, sums[0]);
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
 /// A processor in its place in a bank, with its bypass.
@@ -515,19 +546,28 @@ impl<L: Lanes> Entry for EnterBlock<'_, L> {
     #[inline(always)]
     fn run(self) {
         let EnterBlock(bank, frame, n) = self;
-        let mut peak = L::zero();
         let input = &mut bank.input[..n];
+        let peak;
         if bank.trim.unity {
-            for x in input.iter_mut() {
-                *x = x.finite_or_zero();
-                peak = x.abs().max(peak);
+            let (whole, rest) = input.as_chunks_mut::<AT_ONCE>();
+            let mut peaks = [L::zero(); AT_ONCE];
+            for x in whole {
+                for k in 0..AT_ONCE {
+                    x[k] = x[k].finite_or_zero();
+                    peaks[k] = x[k].abs().max(peaks[k]);
+                }
             }
+            for x in rest {
+                *x = x.finite_or_zero();
+                peaks[0] = x.abs().max(peaks[0]);
+            }
+            peak = peak_of(&peaks);
         } else {
-            bank.trim.each(frame, n, |i, g| {
-                let y = input[i].finite_or_zero() * g;
-                input[i] = y;
-                peak = y.abs().max(peak);
-            });
+            let gains = bank.trim.block(frame, n);
+            for (x, g) in input.iter_mut().zip(&gains) {
+                *x = x.finite_or_zero() * *g;
+            }
+            peak = peak_of(input);
         }
         bank.tick_in = peak.max(bank.tick_in);
         bank.peak_in = peak.max(bank.peak_in);
@@ -574,42 +614,34 @@ impl<L: Lanes> Entry for RunBlock<'_, L> {
             let mut ctx = Ctx::new(frame, *pairs);
             delay.run(&mut ctx, chain);
         }
-        let (mut peak, mut chain_peak, mut squares) = (L::zero(), L::zero(), L::zero());
+        let chain_peak = peak_of(chain);
+        let (peak, squares);
         let limit = L::splat(if L::WIDE { f64::MAX } else { f64::from(f32::MAX) });
         if out.is_empty() {
             if fader.moving == 0 {
                 // At rest the fader is one factor of the block's figures.
-                for x in chain.iter() {
-                    chain_peak = x.abs().max(chain_peak);
-                    squares = x.mul_add(*x, squares);
-                }
                 peak = chain_peak * fader.rest.abs();
-                squares = squares * fader.rest * fader.rest;
+                let sum = squares_of(chain) * fader.rest * fader.rest;
                 // A fader at zero must not hide an infinite signal.
-                squares = L::select(limit.ge(chain_peak), squares, chain_peak);
+                squares = L::select(limit.ge(chain_peak), sum, chain_peak);
             } else {
-                fader.each(frame, n, |i, g| {
-                    let x = chain[i];
-                    let y = x * g;
-                    chain_peak = x.abs().max(chain_peak);
-                    peak = y.abs().max(peak);
-                    squares = y.mul_add(y, squares);
-                });
+                let mut faded = fader.block(frame, n);
+                for (y, x) in faded.iter_mut().zip(chain.iter()) {
+                    *y = *x * *y;
+                }
+                peak = peak_of(&faded[..n]);
+                squares = squares_of(&faded[..n]);
             }
         } else {
             let out = &mut out[..n];
-            fader.each(frame, n, |i, g| {
-                let x = chain[i];
-                chain_peak = x.abs().max(chain_peak);
-                out[i] = x * g;
-            });
+            let gains = fader.block(frame, n);
+            for ((y, x), g) in out.iter_mut().zip(chain.iter()).zip(&gains) {
+                *y = *x * *g;
+            }
             for stage in last {
                 stage.run(*used, *pairs, frame, out);
             }
-            for y in out.iter() {
-                peak = y.abs().max(peak);
-                squares = y.mul_add(*y, squares);
-            }
+            (peak, squares) = (peak_of(out), squares_of(out));
         }
         bank.tick_chain = chain_peak.max(bank.tick_chain);
         bank.peak_out = peak.finite_or_zero().max(bank.peak_out);

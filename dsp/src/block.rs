@@ -23,6 +23,20 @@ pub fn flat_mut<L: Lanes>(block: &mut [L]) -> &mut [L::Elem] {
     unsafe { std::slice::from_raw_parts_mut(block.as_mut_ptr().cast(), block.len() * L::N) }
 }
 
+/// As many samples as the vector has lanes, from index `at` on: frames of one channel.
+#[inline(always)]
+pub fn load<V: Lanes>(from: &[V::Elem], at: usize) -> V {
+    let mut v = [V::zero()];
+    flat_mut(&mut v).copy_from_slice(&from[at..at + V::N]);
+    v[0]
+}
+
+/// Puts them back.
+#[inline(always)]
+pub fn store<V: Lanes>(v: V, to: &mut [V::Elem], at: usize) {
+    to[at..at + V::N].copy_from_slice(flat(&[v]));
+}
+
 /// Writes planar samples, one slice a lane and as long as the block, into all lanes.
 pub struct Interleave<'a, L: Lanes> {
     /// A slice for each lane.
@@ -54,8 +68,8 @@ impl<L: Lanes> Entry for Interleave<'_, L> {
 /// Reads one lane as planar `f64`.
 #[inline(always)]
 pub fn take_lane<L: Lanes>(block: &[L], lane: usize, out: &mut [f64]) {
-    for (to, x) in out.iter_mut().zip(flat(block).iter().skip(lane).step_by(L::N)) {
-        *to = L::elem_f64(*x);
+    for (to, frame) in out.iter_mut().zip(flat(block).chunks_exact(L::N)) {
+        *to = L::elem_f64(frame[lane]);
     }
 }
 

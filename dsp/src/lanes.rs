@@ -56,6 +56,8 @@ pub trait Lanes:
     type Elem: Copy + Send + Sync + 'static;
     /// A truth value a lane.
     type Mask: Copy + Send + Sync;
+    /// Eight `f32` of the same path, whatever this is: for work along time.
+    type Eight: Lanes<Elem = f32>;
 
     /// A number as one sample.
     fn elem(x: f64) -> Self::Elem;

@@ -128,6 +128,20 @@ impl<S: Sample> Lines<S> {
         }
     }
 
+    /// [`Lines::write`] of the first `n` frames of a chunk: the usual block is copied as a whole.
+    #[inline(always)]
+    pub fn put(&mut self, line: usize, frame: u64, n: usize, from: &[S; CHUNK]) {
+        let at = frame as usize & (self.size - 1);
+        let own = &mut self.data[line * self.stride..(line + 1) * self.stride];
+        match own[at..].first_chunk_mut() {
+            Some(to) if n == CHUNK => *to = *from,
+            _ => own[at..at + n].copy_from_slice(&from[..n]),
+        }
+        if at < PAD {
+            own.copy_within(at..at + n, at + self.size);
+        }
+    }
+
     /// The [`CHUNK`] frames from `frame` − `delay` on, as [`Lines::read`], in place; those not yet
     /// written are anything.
     #[inline(always)]

@@ -8,12 +8,13 @@
 //! orthogonal, so movement costs no energy at any frequency and bends no pitch, and no mode lasts
 //! long enough to ring.
 //!
-//! Samples are `f32`. Everything here works along time, many frames a vector, but for the absorption
+//! Samples are `f32`. Everything here works along time, eight frames a vector, but for the absorption
 //! filters, which recur in time and work across the lines; no sum depends on how a stretch of frames
-//! is cut into chunks.
+//! is cut into chunks. Frames of a last, incomplete vector are worked out and not used.
 
+use crate::block::{flat, load, store};
 use crate::kernel::delayline::{CHUNK, Lines};
-use crate::lanes::One32;
+use crate::lanes::{COLUMNS, Lanes, One32};
 use crate::ramp::{Coeffs, Curve, GRID, When};
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
@@ -32,12 +33,11 @@ pub struct Scratch {
     /// What goes into each line.
     pub input: Block,
     lines: Block,
-    rows: [[f32; LINES]; CHUNK],
 }
 
 impl Default for Scratch {
     fn default() -> Scratch {
-        Scratch { input: [[0.0; CHUNK]; LINES], lines: [[0.0; CHUNK]; LINES], rows: [[0.0; LINES]; CHUNK] }
+        Scratch { input: [[0.0; CHUNK]; LINES], lines: [[0.0; CHUNK]; LINES] }
     }
 }
 
@@ -49,6 +49,9 @@ const DEEPEST: f64 = 0.063;
 
 /// Frames between exact values of the rotations.
 const TURN: u64 = CHUNK as u64;
+
+/// Frames of a vector.
+pub const TILE: usize = COLUMNS;
 
 /// Turns a second of the eight rotations.
 const TURN_HZ: [f64; LINES / 2] = [1.48, 2.12, 1.16, 1.84, 1.33, 1.97, 1.24, 1.69];
@@ -173,120 +176,210 @@ impl Fdn {
     /// One chunk: `work.input` goes into the lines. Each side of `out` gets the sum of every other
     /// line, what comes around plus `direct` times what goes in.
     #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // sixteen arrays at one frame: vectors along time
-    pub fn run(&mut self, frame: u64, n: usize, work: &mut Scratch, direct: f32, out: &mut [[f32; CHUNK]; 2]) {
-        let Scratch { input, lines, rows } = work;
-        self.absorb(frame, n, rows);
-        for (i, line) in lines.iter_mut().enumerate() {
-            for (to, row) in line[..n].iter_mut().zip(rows.iter()) {
-                *to = row[i];
-            }
-        }
-        let (cos, sin) = self.turns(frame);
-        let first = (frame % TURN) as f32;
-        for t in 0..n {
-            let here = first + t as f32;
-            let mut v = [0.0f32; LINES];
-            for i in 0..LINES {
-                v[i] = lines[i][t];
-            }
-            hadamard(&mut v);
-            for i in 0..LINES / 2 {
-                let (c, s) = (cos[i][0] + cos[i][1] * here, sin[i][0] + sin[i][1] * here);
-                let (a, b) = (v[i], v[i + LINES / 2]);
-                lines[i][t] = c * a - s * b;
-                lines[i + LINES / 2][t] = s * a + c * b;
-            }
-        }
-        for (side, out) in out.iter_mut().enumerate() {
-            let mut sum = [0.0f32; CHUNK];
-            for i in (side..LINES).step_by(2) {
-                let sign = if OUT_SIGNS >> i & 1 != 0 { -1.0 } else { 1.0 };
-                for t in 0..n {
-                    sum[t] += sign * (lines[i][t] + direct * input[i][t]);
-                }
-            }
-            *out = sum;
-        }
-        for i in 0..LINES {
-            self.lines.write_with(i, frame, n, |t| lines[i][t] + input[i][t]);
-        }
-    }
-
-    /// What comes out of the lines, through their absorption filters.
-    #[inline(always)]
-    fn absorb(&mut self, frame: u64, n: usize, rows: &mut [[f32; LINES]; CHUNK]) {
+    pub fn run<V: Lanes<Elem = f32>>(
+        &mut self,
+        frame: u64,
+        n: usize,
+        work: &mut Scratch,
+        direct: f32,
+        out: &mut [[f32; CHUNK]; 2],
+    ) {
+        let Scratch { input, lines } = work;
+        let turns = self.turns(frame);
+        let direct = V::splat(f64::from(direct));
+        let ramp = load::<V>(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 0);
         self.absorption.at(frame);
-        let moving = self.absorption.moving();
-        let (mut b0, mut b1, mut a1) = ([0.0f32; LINES], [0.0f32; LINES], [0.0f32; LINES]);
-        for i in 0..LINES {
-            b0[i] = self.absorption.now[i].0;
-            b1[i] = self.absorption.now[LINES + i].0;
-            a1[i] = self.absorption.now[2 * LINES + i].0;
+        let mut filters = Filters::<V>::new(&self.x1, &self.y1);
+        let mut from = [self.lines.chunk(0, frame, self.lengths[0]); LINES];
+        for (i, from) in from.iter_mut().enumerate() {
+            *from = self.lines.chunk(i, frame, self.lengths[i]);
         }
-        let (mut x1, mut y1) = (self.x1, self.y1);
-        let mut x = [self.lines.chunk(0, frame, self.lengths[0]); LINES];
-        for (i, x) in x.iter_mut().enumerate() {
-            *x = self.lines.chunk(i, frame, self.lengths[i]);
-        }
-        for t in 0..n {
-            let mut x0 = [0.0f32; LINES];
-            for i in 0..LINES {
-                x0[i] = x[i][t];
-            }
-            for i in 0..LINES {
-                y1[i] = b0[i] * x0[i] + b1[i] * x1[i] + a1[i] * y1[i];
-            }
-            x1 = x0;
-            rows[t] = y1;
-            if moving {
-                self.absorption.advance();
-                for i in 0..LINES {
-                    b0[i] = self.absorption.now[i].0;
-                    b1[i] = self.absorption.now[LINES + i].0;
-                    a1[i] = self.absorption.now[2 * LINES + i].0;
+        for at in (0..n).step_by(TILE) {
+            let mut v = filters.tile(&mut self.absorption, &from, at, TILE.min(n - at));
+            hadamard_within(&mut v);
+            let here = V::splat((frame % TURN) as f64 + at as f64) + ramp;
+            let mut sums = [V::zero(); 2];
+            for i in 0..LINES / 4 {
+                let [a, b, c, d] = four([v[i], v[i + 4], v[i + 8], v[i + 12]]);
+                let ((a, c), (b, d)) = (turns.turn(i, here, a, c), turns.turn(i + 4, here, b, d));
+                for (i, y) in [(i, a), (i + 4, b), (i + 8, c), (i + 12, d)] {
+                    let x = load::<V>(&input[i], at);
+                    let heard = direct.mul_add(x, y);
+                    let sum = &mut sums[i % 2];
+                    *sum = if OUT_SIGNS >> i & 1 != 0 { *sum - heard } else { *sum + heard };
+                    store(y + x, &mut lines[i], at);
                 }
             }
+            store(sums[0], &mut out[0], at);
+            store(sums[1], &mut out[1], at);
         }
-        (self.x1, self.y1) = (x1, y1);
+        (self.x1, self.y1) = filters.state();
+        for (i, line) in lines.iter().enumerate() {
+            self.lines.put(i, frame, n, line);
+        }
     }
 
     /// Cosine and sine of every rotation: value at the last multiple of [`TURN`], and slope.
     #[inline(always)]
-    fn turns(&self, frame: u64) -> ([[f32; 2]; LINES / 2], [[f32; 2]; LINES / 2]) {
-        let (mut cos, mut sin) = ([[0.0; 2]; LINES / 2], [[0.0; 2]; LINES / 2]);
+    fn turns(&self, frame: u64) -> Turns {
+        const N: usize = LINES / 2;
         let start = (frame - frame % TURN).wrapping_sub(self.origin);
-        for i in 0..LINES / 2 {
+        // Sines, then cosines, a quarter ahead; now, and a step on.
+        let mut now = [0; 2 * N];
+        let mut next = [0; 2 * N];
+        for i in 0..N {
             let phase = self.phase[i].wrapping_add(self.step[i].wrapping_mul(start));
-            let next = phase.wrapping_add(self.step[i].wrapping_mul(TURN));
-            let quarter = 1u64 << 62;
-            let slope = |a: f32, b: f32| [a, (b - a) / TURN as f32];
-            sin[i] = slope(sine(phase), sine(next));
-            cos[i] = slope(sine(phase.wrapping_add(quarter)), sine(next.wrapping_add(quarter)));
+            let after = phase.wrapping_add(self.step[i].wrapping_mul(TURN));
+            let (here, there) = ((phase >> 32) as u32, (after >> 32) as u32);
+            (now[i], next[i]) = (here as i32, there as i32);
+            (now[i + N], next[i + N]) = (here.wrapping_add(1 << 30) as i32, there.wrapping_add(1 << 30) as i32);
         }
-        (cos, sin)
+        let mut turns = Turns { now: [0.0; 2 * N], by: [0.0; 2 * N] };
+        for i in 0..2 * N {
+            turns.now[i] = sine(now[i]);
+            turns.by[i] = (sine(next[i]) - turns.now[i]) * (1.0 / TURN as f32);
+        }
+        turns
     }
 }
 
-/// Sine of a phase (a turn is 2^64), within 4e-6.
+/// Sines of the rotations, then cosines, and their slopes.
+struct Turns {
+    now: [f32; LINES],
+    by: [f32; LINES],
+}
+
+impl Turns {
+    /// The `i`th rotation of `a` and `b`, `here` frames on.
+    #[inline(always)]
+    fn turn<V: Lanes<Elem = f32>>(&self, i: usize, here: V, a: V, b: V) -> (V, V) {
+        let (s, c) = (self.at(i, here), self.at(i + LINES / 2, here));
+        ((-s).mul_add(b, c * a), s.mul_add(a, c * b))
+    }
+
+    #[inline(always)]
+    fn at<V: Lanes<Elem = f32>>(&self, i: usize, here: V) -> V {
+        V::splat(f64::from(self.by[i])).mul_add(here, V::splat(f64::from(self.now[i])))
+    }
+}
+
+/// The absorption filters while a chunk runs: one vector a half of the lines.
+struct Filters<V> {
+    x1: [V; 2],
+    y1: [V; 2],
+}
+
+impl<V: Lanes<Elem = f32>> Filters<V> {
+    #[inline(always)]
+    fn new(x1: &[f32; LINES], y1: &[f32; LINES]) -> Self {
+        Filters { x1: [load(x1, 0), load(x1, TILE)], y1: [load(y1, 0), load(y1, TILE)] }
+    }
+
+    #[inline(always)]
+    fn state(&self) -> ([f32; LINES], [f32; LINES]) {
+        let (mut x1, mut y1) = ([0.0; LINES], [0.0; LINES]);
+        for half in 0..2 {
+            store(self.x1[half], &mut x1, half * TILE);
+            store(self.y1[half], &mut y1, half * TILE);
+        }
+        (x1, y1)
+    }
+
+    /// What comes out of the lines, filtered: a vector of frames a line. The first `m` frames count.
+    #[inline(always)]
+    fn tile(
+        &mut self,
+        absorption: &mut Coeffs<One32, ABSORPTION>,
+        from: &[&[f32; CHUNK]; LINES],
+        at: usize,
+        m: usize,
+    ) -> [V; LINES] {
+        let moving = absorption.moving();
+        let mut out = [V::zero(); LINES];
+        if m == TILE && !moving {
+            for half in 0..2 {
+                let c = coefficients::<V>(absorption, half);
+                let x = half_of::<V>(from, half, at);
+                let mut rows = [V::zero(); TILE];
+                for j in 0..TILE {
+                    rows[j] = self.step(half, &c, x[j]);
+                }
+                transpose(&rows, &mut out, half);
+            }
+            return out;
+        }
+        let x = [half_of::<V>(from, 0, at), half_of::<V>(from, 1, at)];
+        let mut rows = [[V::zero(); TILE]; 2];
+        for j in 0..m {
+            for half in 0..2 {
+                rows[half][j] = self.step(half, &coefficients(absorption, half), x[half][j]);
+            }
+            if moving {
+                absorption.advance();
+            }
+        }
+        (0..2).for_each(|half| transpose(&rows[half], &mut out, half));
+        out
+    }
+
+    /// One frame of one half of the lines.
+    #[inline(always)]
+    fn step(&mut self, half: usize, [b0, b1, a1]: &[V; 3], x: V) -> V {
+        let y = a1.mul_add(self.y1[half], b1.mul_add(self.x1[half], *b0 * x));
+        (self.x1[half], self.y1[half]) = (x, y);
+        y
+    }
+}
+
 #[inline(always)]
-fn sine(phase: u64) -> f32 {
+fn coefficients<V: Lanes<Elem = f32>>(absorption: &Coeffs<One32, ABSORPTION>, half: usize) -> [V; 3] {
+    let now = flat(&absorption.now);
+    [load(now, half * TILE), load(now, LINES + half * TILE), load(now, 2 * LINES + half * TILE)]
+}
+
+/// Frames of one half of the lines, a vector a frame.
+#[inline(always)]
+fn half_of<V: Lanes<Elem = f32>>(from: &[&[f32; CHUNK]; LINES], half: usize, at: usize) -> [V; TILE] {
+    let mut lines = [&from[0][..]; TILE];
+    for (i, line) in lines.iter_mut().enumerate() {
+        *line = &from[half * TILE + i][..];
+    }
+    V::columns(&lines, at)
+}
+
+/// A vector a frame to a vector a line.
+#[inline(always)]
+fn transpose<V: Lanes<Elem = f32>>(rows: &[V; TILE], out: &mut [V; LINES], half: usize) {
+    let all = flat(rows);
+    let mut frames = [all; TILE];
+    for (j, frame) in frames.iter_mut().enumerate() {
+        *frame = &all[j * TILE..(j + 1) * TILE];
+    }
+    out[half * TILE..(half + 1) * TILE].copy_from_slice(&V::columns(&frames, 0));
+}
+
+/// Sine of a phase (a turn is 2^32), within 4e-6.
+#[inline(always)]
+fn sine(phase: i32) -> f32 {
     // Folded to a quarter turn either side of zero, then the odd series.
-    let x = ((phase >> 32) as u32 as i32) as f32 * (1.0 / 2_147_483_648.0);
+    let x = phase as f32 * (1.0 / 2_147_483_648.0);
     let y = (0.5 - (x.abs() - 0.5).abs()).copysign(x) * std::f32::consts::PI;
     let q = y * y;
     y * (1.0 + q * (-1.0 / 6.0 + q * (1.0 / 120.0 + q * (-1.0 / 5040.0 + q * (1.0 / 362_880.0)))))
 }
 
-/// The Hadamard matrix of order 16, unscaled, in place.
+/// The Hadamard matrix of order 4, unscaled.
 #[inline(always)]
-pub fn hadamard(v: &mut [f32; LINES]) {
-    let mut half = 1;
-    while half < LINES {
-        let w = *v;
-        for i in 0..LINES {
-            v[i] = if i & half == 0 { w[i] + w[i | half] } else { w[i & !half] - w[i] };
-        }
-        half *= 2;
+pub fn four<V: Lanes>([a, b, c, d]: [V; 4]) -> [V; 4] {
+    let (e, f, g, h) = (a + b, a - b, c + d, c - d);
+    [e + g, f + h, e - g, f - h]
+}
+
+/// One half of the Hadamard matrix of order 16: [`four`] of every four neighbours. The other half is [`four`] of
+/// every fourth.
+#[inline(always)]
+pub fn hadamard_within<V: Lanes>(v: &mut [V; LINES]) {
+    for i in (0..LINES).step_by(4) {
+        [v[i], v[i + 1], v[i + 2], v[i + 3]] = four([v[i], v[i + 1], v[i + 2], v[i + 3]]);
     }
 }

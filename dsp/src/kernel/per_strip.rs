@@ -10,11 +10,12 @@
 //! bank slept through, it waits for the first sample that is not zero, forgets what was before and
 //! starts at exactly that frame. So neither the period nor the neighbours in a bank show in the samples.
 
-use crate::block::{flat, flat_mut};
+use crate::block::{flat, flat_mut, is_zero};
 use crate::kernel::delayline::{CHUNK, chunk};
 use crate::lanes::{Entry, Lanes};
 use crate::proc::{Build, Ctx, Outside, Process, Targets};
 use crate::ramp::{Coeffs, GRID, Gain, When};
+use std::marker::PhantomData;
 
 /// Both sides of a chunk.
 pub type Sides = [[f32; CHUNK]; 2];
@@ -67,8 +68,9 @@ pub trait Effect: Send + 'static {
         u64::MAX
     }
 
-    /// One chunk in place. What it computes for a frame must not depend on how chunks are cut.
-    fn run(&mut self, chunk: Chunk, work: &mut Self::Work, io: &mut Sides);
+    /// One chunk in place; `V` is eight frames at once on this path. What it computes for a frame must not depend on
+    /// how chunks are cut.
+    fn run<V: Lanes<Elem = f32>>(&mut self, chunk: Chunk, work: &mut Self::Work, io: &mut Sides);
 
     /// Frames that sound may stay inside unheard.
     fn tail(&self) -> u64;
@@ -82,6 +84,8 @@ pub struct PerStrip<L, E: Effect> {
     strips: Vec<Option<Strip<E>>>,
     /// Lanes that are sides of a stereo or linked strip.
     shared: u32,
+    /// Lanes that are part of a strip.
+    used: u32,
     mix: Coeffs<L, 1>,
     work: Box<E::Work>,
     /// The frame after the last block.
@@ -108,32 +112,37 @@ impl<E: Effect> Strip<E> {
     /// Takes note of what a side does, before and after the effect.
     #[inline(always)]
     fn hear(&mut self, side: usize, heard: bool, out: &[f32]) {
-        let (mut peak, mut broken) = (0.0f32, 0.0f32);
-        for x in out {
-            peak = if x.abs() > peak { x.abs() } else { peak };
-            broken += 0.0 * x;
-        }
-        if heard || peak >= SILENCE {
+        // Magnitudes in the order of their bits; whatever is not finite lies above all others.
+        let peak = out.iter().fold(0u32, |peak, x| peak.max(x.to_bits() & 0x7fff_ffff));
+        if heard || peak >= SILENCE.to_bits() {
             self.cleared &= !(1 << side);
         }
         // What is not finite would stay inside; the bank silences it.
-        self.quiet |= broken != 0.0;
+        self.quiet |= peak >= f32::INFINITY.to_bits();
     }
 }
 
 /// One chunk of one strip: compiled once a path, not once a lane type.
-struct Run<'a, E: Effect> {
+struct Run<'a, V, E: Effect> {
+    eight: PhantomData<V>,
     effect: &'a mut E,
     chunk: Chunk,
     work: &'a mut E::Work,
     io: &'a mut Sides,
 }
 
-impl<E: Effect> Entry for Run<'_, E> {
+impl<V: Lanes<Elem = f32>, E: Effect> Entry for Run<'_, V, E> {
     #[inline(always)]
     fn run(self) {
-        self.effect.run(self.chunk, self.work, self.io);
+        self.effect.run::<V>(self.chunk, self.work, self.io);
     }
+}
+
+/// Exact at both ends, whatever the effect holds.
+#[inline(always)]
+fn blend<L: Lanes>(mix: L, wet: L, dry: L) -> L {
+    let y = L::select(mix.ge(L::splat(1.0)), wet, mix.mul_add(wet - dry, dry));
+    L::select(mix.gt(L::zero()), y, dry)
 }
 
 impl<L: Lanes, E: Effect> PerStrip<L, E> {
@@ -146,15 +155,17 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             _ => false,
         };
         let shared = (0..L::N).step_by(2).filter(one_strip).fold(0u32, |bits, lane| bits | 0b11 << lane);
+        let is_used = |lane: &usize| build.lanes.get(*lane).is_none_or(Option::is_some);
         let mut strip = |lane: usize| {
             let right = lane % 2 == 1 && shared >> lane & 1 != 0;
-            let used = build.lanes.get(lane).is_none_or(Option::is_some);
+            let used = is_used(&lane);
             let seed = build.seeds.get(lane).copied().unwrap_or(0);
             (used && !right).then(|| Strip { effect: Box::new(make(seed)), quiet: true, cleared: 0 })
         };
         PerStrip {
             strips: (0..L::N).map(&mut strip).collect(),
             shared,
+            used: (0..L::N).filter(is_used).fold(0, |bits, lane| bits | 1 << lane),
             mix: Coeffs::new(build.curve, [0.0]),
             work: Box::default(),
             now: 0,
@@ -201,12 +212,13 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
                 let mut n = chunk(here, io.len() - at).min((strip.effect.at(here) - here) as usize);
                 let mut x: Sides = [[0.0; CHUNK]; 2];
                 let from = flat(&io[at..at + n]);
-                for i in 0..n {
-                    x[0][i] = L::elem_f64(from[i * L::N + lane]) as f32;
-                    x[1][i] = L::elem_f64(from[i * L::N + lane + sides - 1]) as f32;
+                for (i, from) in from.chunks_exact(L::N).enumerate() {
+                    x[0][i] = L::elem_f64(from[lane]) as f32;
+                    x[1][i] = L::elem_f64(from[lane + sides - 1]) as f32;
                 }
-                let first = x.each_ref().map(|x| x[..n].iter().position(|x| *x != 0.0));
+                let heard = x.each_ref().map(|x| !is_zero(&x[..n]));
                 if strip.quiet {
+                    let first = x.each_ref().map(|x| x[..n].iter().position(|x| *x != 0.0));
                     match first.into_iter().flatten().min() {
                         Some(0) => {
                             strip.quiet = false;
@@ -220,15 +232,21 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
                     x = [[0.0; CHUNK]; 2];
                 } else {
                     let chunk = Chunk { frame: here, n, stereo };
-                    L::enter(Run { effect: &mut *strip.effect, chunk, work: &mut *self.work, io: &mut x });
+                    L::enter(Run::<L::Eight, E> {
+                        eight: PhantomData,
+                        effect: &mut *strip.effect,
+                        chunk,
+                        work: &mut *self.work,
+                        io: &mut x,
+                    });
                     for side in 0..sides {
-                        strip.hear(side, first[side].is_some(), &x[side][..n]);
+                        strip.hear(side, heard[side], &x[side][..n]);
                     }
                 }
                 let to = flat_mut(&mut io[at..at + n]);
-                for side in 0..sides {
-                    for i in 0..n {
-                        to[i * L::N + lane + side] = L::elem(f64::from(x[side][i]));
+                for (side, x) in x[..sides].iter().enumerate() {
+                    for (to, x) in to.chunks_exact_mut(L::N).zip(x) {
+                        to[lane + side] = L::elem(f64::from(*x));
                     }
                 }
                 at += n;
@@ -245,13 +263,21 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             self.mix.at(here);
             let moving = self.mix.moving();
             let n = if moving { (GRID - here % GRID) as usize } else { io.len() }.min(io.len() - at);
-            for (x, wet) in io[at..at + n].iter_mut().zip(&wet[at..at + n]) {
-                let m = self.mix.now[0];
-                // Exact at both ends, whatever the effect holds.
-                let y = L::select(m.ge(L::splat(1.0)), *wet, m.mul_add(*wet - *x, *x));
-                *x = L::select(m.gt(L::zero()), y, *x);
-                if moving {
+            let (io, wet) = (&mut io[at..at + n], &wet[at..at + n]);
+            if moving {
+                for (x, wet) in io.iter_mut().zip(wet) {
+                    *x = blend(self.mix.now[0], *wet, *x);
                     self.mix.advance();
+                }
+            } else {
+                let m = self.mix.now[0];
+                if L::bits(m.ge(L::splat(1.0))) & self.used == self.used {
+                    // Lanes without a strip hold the same in both.
+                    io.copy_from_slice(wet);
+                } else {
+                    for (x, wet) in io.iter_mut().zip(wet) {
+                        *x = blend(m, *wet, *x);
+                    }
                 }
             }
             at += n;

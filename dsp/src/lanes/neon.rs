@@ -3,7 +3,7 @@
 //! SAFETY, for every block of this file: NEON is the baseline of aarch64. The intrinsics used touch
 //! registers only, but for the loads of `dot2` and `columns`, whose slices are checked to be long enough.
 
-use super::{COLUMNS, Entry, Lanes};
+use super::{COLUMNS, Entry, Lanes, Pair};
 use std::arch::aarch64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -54,6 +54,7 @@ macro_rules! vector {
             const N: usize = $n;
             const WIDE: bool = $wide;
             type Mask = $mask;
+            type Eight = Pair<NeonF32>;
             type Elem = $elem;
             #[inline(always)]
             fn elem(x: f64) -> $elem { x as $elem }

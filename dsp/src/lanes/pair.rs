@@ -49,6 +49,7 @@ impl<T: Lanes> Lanes for Pair<T> {
     const WIDE: bool = T::WIDE;
     type Elem = T::Elem;
     type Mask = (T::Mask, T::Mask);
+    type Eight = T::Eight;
 
     #[inline(always)]
     fn elem(x: f64) -> T::Elem {

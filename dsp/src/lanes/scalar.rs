@@ -1,10 +1,10 @@
 //! One lane: the reference of every path.
 
-use super::{Entry, Lanes};
+use super::{Entry, Lanes, Pair};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 macro_rules! one_lane {
-    ($(#[$doc:meta])* $name:ident, $elem:ty, $bits:ty, $mantissa:literal, $bias:literal, $fused:literal) => {
+    ($(#[$doc:meta])* $name:ident, eight of $one:ident, $elem:ty, $bits:ty, $mantissa:literal, $bias:literal, $fused:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq)]
         #[repr(transparent)]
@@ -20,6 +20,7 @@ macro_rules! one_lane {
             const N: usize = 1;
             const WIDE: bool = $mantissa > 30;
             type Mask = bool;
+            type Eight = Pair<Pair<Pair<$one>>>;
             type Elem = $elem;
             #[inline(always)]
             fn elem(x: f64) -> $elem { x as $elem }
@@ -81,19 +82,19 @@ macro_rules! one_lane {
 
 one_lane!(
     /// One `f32`, fused multiply-add.
-    One32, f32, u32, 23, 127, true
+    One32, eight of One32, f32, u32, 23, 127, true
 );
 one_lane!(
     /// One `f64`, fused multiply-add.
-    One64, f64, u64, 52, 1023, true
+    One64, eight of One32, f64, u64, 52, 1023, true
 );
 one_lane!(
     /// One `f32`, multiply and add rounded apart.
-    Plain32, f32, u32, 23, 127, false
+    Plain32, eight of Plain32, f32, u32, 23, 127, false
 );
 one_lane!(
     /// One `f64`, multiply and add rounded apart.
-    Plain64, f64, u64, 52, 1023, false
+    Plain64, eight of Plain32, f64, u64, 52, 1023, false
 );
 
 /// The scalar reference uses the machine's fused multiply-add where there is one; results are the

@@ -5,7 +5,7 @@
 //! AVX2 and FMA. The intrinsics used touch registers only, but for the unaligned loads of `dot2`
 //! and `columns`, whose slices are checked to be long enough.
 
-use super::{COLUMNS, Entry, Lanes};
+use super::{COLUMNS, Entry, Lanes, Pair};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -23,7 +23,7 @@ macro_rules! op {
 }
 
 macro_rules! vector {
-    ($(#[$doc:meta])* $name:ident($raw:ty), $n:literal x $elem:ty, wide: $wide:literal,
+    ($(#[$doc:meta])* $name:ident($raw:ty), $n:literal x $elem:ty, eight: $eight:ty, wide: $wide:literal,
      add: $add:ident, sub: $sub:ident, mul: $mul:ident, div: $div:ident, min: $min:ident, max: $max:ident,
      sqrt: $sqrt:ident, set1: $set1:ident, andnot: $andnot:ident, xor: $xor:ident, and: $and:ident, or: $or:ident,
      movemask: $movemask:ident,
@@ -59,6 +59,7 @@ macro_rules! vector {
             const N: usize = $n;
             const WIDE: bool = $wide;
             type Mask = $raw;
+            type Eight = $eight;
             type Elem = $elem;
             #[inline(always)]
             fn elem(x: f64) -> $elem { x as $elem }
@@ -200,15 +201,20 @@ fn transpose8(r: [__m256; 8]) -> [__m256; 8] {
     // SAFETY: see the head of this file.
     unsafe {
         // Pairs, then fours within the halves of the registers, then the halves.
-        let pairs = |a, b| (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-        let fours = |a, b| (_mm256_shuffle_ps::<0b01_00_01_00>(a, b), _mm256_shuffle_ps::<0b11_10_11_10>(a, b));
-        let halves = |a, b| (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b));
-        let ((a0, a1), (b0, b1)) = (pairs(r[0], r[1]), pairs(r[2], r[3]));
-        let ((c0, c1), (d0, d1)) = (pairs(r[4], r[5]), pairs(r[6], r[7]));
-        let ((e0, e1), (e2, e3)) = (fours(a0, b0), fours(a1, b1));
-        let ((f0, f1), (f2, f3)) = (fours(c0, d0), fours(c1, d1));
-        let ((v0, v4), (v1, v5)) = (halves(e0, f0), halves(e1, f1));
-        let ((v2, v6), (v3, v7)) = (halves(e2, f2), halves(e3, f3));
+        let (a0, a1) = (_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]));
+        let (b0, b1) = (_mm256_unpacklo_ps(r[2], r[3]), _mm256_unpackhi_ps(r[2], r[3]));
+        let (c0, c1) = (_mm256_unpacklo_ps(r[4], r[5]), _mm256_unpackhi_ps(r[4], r[5]));
+        let (d0, d1) = (_mm256_unpacklo_ps(r[6], r[7]), _mm256_unpackhi_ps(r[6], r[7]));
+        const LOW: i32 = 0b01_00_01_00;
+        const HIGH: i32 = 0b11_10_11_10;
+        let (e0, e1) = (_mm256_shuffle_ps::<LOW>(a0, b0), _mm256_shuffle_ps::<HIGH>(a0, b0));
+        let (e2, e3) = (_mm256_shuffle_ps::<LOW>(a1, b1), _mm256_shuffle_ps::<HIGH>(a1, b1));
+        let (f0, f1) = (_mm256_shuffle_ps::<LOW>(c0, d0), _mm256_shuffle_ps::<HIGH>(c0, d0));
+        let (f2, f3) = (_mm256_shuffle_ps::<LOW>(c1, d1), _mm256_shuffle_ps::<HIGH>(c1, d1));
+        let (v0, v4) = (_mm256_permute2f128_ps::<0x20>(e0, f0), _mm256_permute2f128_ps::<0x31>(e0, f0));
+        let (v1, v5) = (_mm256_permute2f128_ps::<0x20>(e1, f1), _mm256_permute2f128_ps::<0x31>(e1, f1));
+        let (v2, v6) = (_mm256_permute2f128_ps::<0x20>(e2, f2), _mm256_permute2f128_ps::<0x31>(e2, f2));
+        let (v3, v7) = (_mm256_permute2f128_ps::<0x20>(e3, f3), _mm256_permute2f128_ps::<0x31>(e3, f3));
         [v0, v1, v2, v3, v4, v5, v6, v7]
     }
 }
@@ -220,7 +226,7 @@ fn with_avx2<E: Entry>(work: E) {
 
 vector!(
     /// Eight `f32` in an AVX2 register.
-    AvxF32(__m256), 8 x f32, wide: false,
+    AvxF32(__m256), 8 x f32, eight: AvxF32, wide: false,
     add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, div: _mm256_div_ps, min: _mm256_min_ps, max: _mm256_max_ps,
     sqrt: _mm256_sqrt_ps, set1: _mm256_set1_ps, andnot: _mm256_andnot_ps, xor: _mm256_xor_ps, and: _mm256_and_ps, or: _mm256_or_ps,
     movemask: _mm256_movemask_ps,
@@ -252,15 +258,21 @@ vector!(
     }
     #[inline(always)]
     fn columns(lanes: &[&[f32]], from: usize) -> [Self; COLUMNS] {
-        let rows: [&[f32]; 8] = std::array::from_fn(|lane| &lanes[lane][from..from + COLUMNS]);
-        // SAFETY: the slices were just cut to the eight elements that are loaded; see the head of this file.
-        unsafe { transpose8(rows.map(|row| _mm256_loadu_ps(row.as_ptr()))).map(Self) }
+        // Loops: closures may stay calls, without the features of this path.
+        let mut rows = [Self::zero().0; 8];
+        for (row, lane) in rows.iter_mut().zip(&lanes[..8]) {
+            let frames = &lane[from..from + COLUMNS];
+            // SAFETY: the slice was just cut to the eight elements that are loaded; see the head of this file.
+            *row = unsafe { _mm256_loadu_ps(frames.as_ptr()) };
+        }
+        let [a, b, c, d, e, f, g, h] = transpose8(rows);
+        [Self(a), Self(b), Self(c), Self(d), Self(e), Self(f), Self(g), Self(h)]
     }
 );
 
 vector!(
     /// Four `f64` in an AVX2 register.
-    AvxF64(__m256d), 4 x f64, wide: true,
+    AvxF64(__m256d), 4 x f64, eight: AvxF32, wide: true,
     add: _mm256_add_pd, sub: _mm256_sub_pd, mul: _mm256_mul_pd, div: _mm256_div_pd, min: _mm256_min_pd, max: _mm256_max_pd,
     sqrt: _mm256_sqrt_pd, set1: _mm256_set1_pd, andnot: _mm256_andnot_pd, xor: _mm256_xor_pd, and: _mm256_and_pd, or: _mm256_or_pd,
     movemask: _mm256_movemask_pd,
@@ -289,7 +301,7 @@ vector!(
 
 vector!(
     /// Four `f32` in an SSE2 register.
-    SseF32(__m128), 4 x f32, wide: false,
+    SseF32(__m128), 4 x f32, eight: Pair<SseF32>, wide: false,
     add: _mm_add_ps, sub: _mm_sub_ps, mul: _mm_mul_ps, div: _mm_div_ps, min: _mm_min_ps, max: _mm_max_ps,
     sqrt: _mm_sqrt_ps, set1: _mm_set1_ps, andnot: _mm_andnot_ps, xor: _mm_xor_ps, and: _mm_and_ps, or: _mm_or_ps,
     movemask: _mm_movemask_ps,
@@ -330,7 +342,7 @@ vector!(
 
 vector!(
     /// Two `f64` in an SSE2 register.
-    SseF64(__m128d), 2 x f64, wide: true,
+    SseF64(__m128d), 2 x f64, eight: Pair<SseF32>, wide: true,
     add: _mm_add_pd, sub: _mm_sub_pd, mul: _mm_mul_pd, div: _mm_div_pd, min: _mm_min_pd, max: _mm_max_pd,
     sqrt: _mm_sqrt_pd, set1: _mm_set1_pd, andnot: _mm_andnot_pd, xor: _mm_xor_pd, and: _mm_and_pd, or: _mm_or_pd,
     movemask: _mm_movemask_pd,

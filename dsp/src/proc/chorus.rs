@@ -12,11 +12,12 @@
 //! crossfaded to over the 20 ms curve. No latency: the dry signal passes, the wet one is late by what was asked.
 
 use super::{Build, Params, Part, Processor, Targets};
+use crate::block::{load, store};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
 use crate::kernel::interp::{SHORTEST, Table};
 use crate::kernel::lfo::{self, Lfo};
 use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides, fill};
-use crate::lanes::Lanes;
+use crate::lanes::{COLUMNS, Lanes};
 use crate::param::{Decl, Unit};
 use crate::ramp::{Curve, Gain, When};
 use std::sync::Arc;
@@ -151,11 +152,38 @@ impl Choir {
 
     /// The sum of all voices of a side at frame `t` of a chunk.
     #[inline(always)]
-    fn voices(&self, side: usize, chunk: Chunk, t: usize, shape: &Shape, places: &Places) -> f32 {
+    fn voices<V: Lanes<Elem = f32>>(&self, side: usize, chunk: Chunk, t: usize, shape: &Shape, places: &Places) -> f32 {
         let mut sum = 0.0;
         for v in 0..shape.voices {
             let from = self.lines.chunk(side, chunk.frame + t as u64, places.whole[v][t] as usize + SHORTEST);
-            sum += self.table.read(from, places.rest[v][t]);
+            sum += self.table.read::<V, CHUNK>(from, places.rest[v][t]);
+        }
+        sum
+    }
+
+    /// Whether the eight frames from `t` on need nothing of each other.
+    #[inline(always)]
+    fn apart(t: usize, shape: &Shape, places: &Places) -> bool {
+        let mut nearest = u32::MAX;
+        for whole in &places.whole[..shape.voices] {
+            nearest = whole[t..t + COLUMNS].iter().fold(nearest, |near, whole| near.min(*whole));
+        }
+        nearest as usize >= SHORTEST + COLUMNS
+    }
+
+    /// Eight frames from `t` on that are [`Choir::apart`], each as [`Choir::voices`] has it.
+    #[inline(always)]
+    fn eight<V: Lanes<Elem = f32>>(&self, side: usize, chunk: Chunk, t: usize, shape: &Shape, places: &Places) -> V {
+        let mut sum = V::zero();
+        for v in 0..shape.voices {
+            let (mut whole, mut rest) = ([0; COLUMNS], [0.0; COLUMNS]);
+            whole.copy_from_slice(&places.whole[v][t..t + COLUMNS]);
+            rest.copy_from_slice(&places.rest[v][t..t + COLUMNS]);
+            let mut from = [self.lines.chunk(side, chunk.frame + t as u64, whole[0] as usize + SHORTEST); COLUMNS];
+            for (k, from) in from.iter_mut().enumerate() {
+                *from = self.lines.chunk(side, chunk.frame + (t + k) as u64, whole[k] as usize + SHORTEST);
+            }
+            sum = sum + self.table.read_eight::<V, CHUNK>(from, &rest);
         }
         sum
     }
@@ -205,7 +233,7 @@ impl Effect for Choir {
     }
 
     #[inline(always)]
-    fn run(&mut self, chunk: Chunk, work: &mut Work, io: &mut Sides) {
+    fn run<V: Lanes<Elem = f32>>(&mut self, chunk: Chunk, work: &mut Work, io: &mut Sides) {
         let Chunk { frame, n, stereo } = chunk;
         let sides = 1 + usize::from(stereo);
         let feedback = fill(&mut self.feedback, chunk);
@@ -221,18 +249,30 @@ impl Effect for Choir {
         let gain = |shape: &Shape| ((shape.voices as f32).sqrt().recip(), (shape.voices as f32).recip());
         let (loud, mean) = gain(&new);
         for (side, io) in io[..sides].iter_mut().enumerate() {
-            for t in 0..n {
-                let sum = self.voices(side, chunk, t, &new, &work.0[side][0]);
+            let mut t = 0;
+            while t < n {
+                if old.is_none() && t + COLUMNS <= n && Self::apart(t, &new, &work.0[side][0]) {
+                    let sum = self.eight::<V>(side, chunk, t, &new, &work.0[side][0]);
+                    let back = load::<V>(&feedback, t) * (V::splat(f64::from(mean)) * sum);
+                    let mut into = [0.0; COLUMNS];
+                    store(load::<V>(io, t) + back, &mut into, 0);
+                    self.lines.write(side, frame + t as u64, &into);
+                    store(V::splat(f64::from(loud)) * sum, io, t);
+                    t += COLUMNS;
+                    continue;
+                }
+                let sum = self.voices::<V>(side, chunk, t, &new, &work.0[side][0]);
                 let (mut y, mut back) = (loud * sum, mean * sum);
                 if let Some(old) = &old {
                     let share = self.shape.share(frame + t as u64, &self.curve) as f32;
-                    let ((loud, mean), was) = (gain(old), self.voices(side, chunk, t, old, &work.0[side][1]));
+                    let ((loud, mean), was) = (gain(old), self.voices::<V>(side, chunk, t, old, &work.0[side][1]));
                     y = loud * was + (y - loud * was) * share;
                     back = mean * was + (back - mean * was) * share;
                 }
                 // Read before it is written: the newest tap is the frame before.
                 self.lines.push(side, frame + t as u64, io[t] + feedback[t] * back);
                 io[t] = y;
+                t += 1;
             }
         }
     }

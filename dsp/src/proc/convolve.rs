@@ -142,7 +142,7 @@ impl Effect for Space {
     }
 
     #[inline(always)]
-    fn run(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
+    fn run<V: Lanes<Elem = f32>>(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
         for (side, x) in io.iter_mut().enumerate() {
             self.predelayed(chunk, side, &mut x[..chunk.n]);
         }

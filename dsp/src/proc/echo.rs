@@ -162,7 +162,7 @@ impl Effect for Loop {
     }
 
     #[inline(always)]
-    fn run(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
+    fn run<V: Lanes<Elem = f32>>(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
         let Chunk { frame, n, stereo } = chunk;
         let echoes = self.echoes(frame, n);
         let (feedback, cross) = (fill(&mut self.feedback, chunk), fill(&mut self.cross, chunk));

@@ -177,7 +177,7 @@ impl Effect for Chain {
     }
 
     #[inline(always)]
-    fn run(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
+    fn run<V: Lanes<Elem = f32>>(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
         let phases = self.lfo.phases(chunk.frame, chunk.n);
         let feedback = fill(&mut self.feedback, chunk);
         let (old, new) = self.shape.heard();

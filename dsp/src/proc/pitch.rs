@@ -119,10 +119,10 @@ impl Shifter {
     }
 
     #[inline(always)]
-    fn tap(&self, side: usize, frame: u64, delay: f64) -> f32 {
+    fn tap<V: Lanes<Elem = f32>>(&self, side: usize, frame: u64, delay: f64) -> f32 {
         let delay = delay.max((SHORTEST + 1) as f64);
         let whole = delay as usize;
-        self.table.read(self.lines.chunk(side, frame, whole + SHORTEST), (delay - whole as f64) as f32)
+        self.table.read::<V, CHUNK>(self.lines.chunk(side, frame, whole + SHORTEST), (delay - whole as f64) as f32)
     }
 }
 
@@ -164,7 +164,7 @@ impl Effect for Shifter {
     }
 
     #[inline(always)]
-    fn run(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
+    fn run<V: Lanes<Elem = f32>>(&mut self, chunk: Chunk, _work: &mut (), io: &mut Sides) {
         let Chunk { frame, n, stereo } = chunk;
         let sides = 1 + usize::from(stereo);
         if frame.is_multiple_of(GRID) {
@@ -192,9 +192,9 @@ impl Effect for Shifter {
                 shares = [a / level, b / level];
             }
             for (side, io) in io[..sides].iter_mut().enumerate() {
-                let mut y = shares[0] * self.tap(side, here, self.place);
+                let mut y = shares[0] * self.tap::<V>(side, here, self.place);
                 if self.left > 0 {
-                    y += shares[1] * self.tap(side, here, self.next);
+                    y += shares[1] * self.tap::<V>(side, here, self.next);
                 }
                 io[t] = y;
             }

@@ -144,8 +144,8 @@ impl Effect for Tank {
     }
 
     #[inline(always)]
-    fn run(&mut self, chunk: Chunk, work: &mut Scratch, io: &mut Sides) {
-        self.answer(chunk.frame, chunk.n, work, io);
+    fn run<V: Lanes<Elem = f32>>(&mut self, chunk: Chunk, work: &mut Scratch, io: &mut Sides) {
+        self.answer::<V>(chunk.frame, chunk.n, work, io);
         if !chunk.stereo {
             // A mono strip hears the power of both outputs.
             let [left, right] = io;

@@ -141,7 +141,27 @@ impl Writer {
     /// # Errors
     /// The system failed to write; what was written before is a valid file.
     pub fn write_f64(&mut self, samples: &[f64]) -> Result<(), FileError> {
-        self.write_all(samples.iter().copied())
+        match &mut self.store {
+            Store::Wav(wav) if self.encoding == Encoding::F32 => {
+                for samples in samples.chunks(4096) {
+                    let from = wav.buffer.len();
+                    wav.buffer.resize(from + 4 * samples.len(), 0);
+                    let mut bad = 0;
+                    for (bytes, sample) in wav.buffer[from..].as_chunks_mut::<4>().0.iter_mut().zip(samples) {
+                        let sound = sample.is_finite();
+                        bad += u64::from(!sound);
+                        *bytes = without_denormals(if sound { *sample as f32 } else { 0.0 }).to_le_bytes();
+                    }
+                    self.non_finite += bad;
+                    if wav.buffer.len() >= BUFFER_BYTES {
+                        wav.flush().map_err(|error| FileError::io(&self.path, "write", error))?;
+                    }
+                }
+                self.at = (self.at + samples.len()) % self.channels;
+                Ok(())
+            }
+            _ => self.write_all(samples.iter().copied()),
+        }
     }
 
     /// As [`Writer::write_f64`], from single precision.

@@ -273,10 +273,11 @@ impl Output {
         let channels = self.ports.len();
         let mut block = vec![0.0; ready * channels];
         for (c, pending) in self.pending.iter_mut().enumerate() {
-            for (to, x) in block.iter_mut().skip(c).step_by(channels).zip(pending.drain(..ready)) {
-                *to = x;
-                self.peak = self.peak.max(x.abs());
+            for (frame, x) in block.chunks_exact_mut(channels).zip(&pending[..ready]) {
+                frame[c] = *x;
             }
+            self.peak = self.peak.max(peak_of(&pending[..ready]));
+            pending.drain(..ready);
         }
         self.written += ready as u64;
         match &mut self.resampler {
@@ -289,6 +290,18 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// The largest magnitude; eight at a time, so that none waits for the one before it.
+fn peak_of(samples: &[f64]) -> f64 {
+    let (whole, rest) = samples.as_chunks::<8>();
+    let mut peaks = [0.0f64; 8];
+    for eight in whole {
+        for (peak, x) in peaks.iter_mut().zip(eight) {
+            *peak = if x.abs() > *peak { x.abs() } else { *peak };
+        }
+    }
+    peaks.iter().chain(rest).fold(0.0, |peak, x| peak.max(x.abs()))
 }
 
 fn finish(inputs: Vec<Input>, outputs: Vec<Output>, job: &Job, args: &RenderArgs, rate: u32) -> Result<(), Fail> {

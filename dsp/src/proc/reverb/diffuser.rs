@@ -5,9 +5,11 @@
 //! along time. Early reflections are read between the two.
 
 use super::space::{self, ALLPASSES, Geometry};
+use crate::block::{load, store};
 use crate::kernel::delayline::{CHUNK, Lines};
-use crate::kernel::fdn::{self, Block, LINES};
+use crate::kernel::fdn::{self, Block, LINES, TILE};
 use crate::kernel::per_strip::Sides;
+use crate::lanes::Lanes;
 
 /// Gain of the allpasses.
 const ALLPASS: f32 = 0.66;
@@ -47,52 +49,63 @@ impl Diffuser {
 
     /// One chunk: `x` is what goes in, then the early reflections; `out` is for the network.
     #[inline(always)]
-    pub fn run(&mut self, geometry: &Geometry, frame: u64, n: usize, x: &mut Sides, out: &mut Block) {
-        self.allpasses(geometry, frame, n, x);
-        for (side, x) in x.iter_mut().enumerate() {
-            self.spread.write_with(side, frame, n, |t| x[t]);
-            *x = [0.0; CHUNK];
+    pub fn run<V: Lanes<Elem = f32>>(&mut self, geometry: &Geometry, frame: u64, n: usize, x: &mut Sides, out: &mut Block) {
+        self.allpasses::<V>(geometry, frame, n, x);
+        for (side, x) in x.iter().enumerate() {
+            self.spread.put(side, frame, n, x);
         }
-        if geometry.early[0][0].1 != 0.0 {
-            for (x, taps) in x.iter_mut().zip(&geometry.early) {
-                for &(delay, gain, side) in taps {
-                    let tap = self.spread.chunk(side, frame, delay);
-                    for t in 0..n {
-                        x[t] += gain * tap[t];
-                    }
-                }
-            }
-        }
-
+        self.early::<V>(geometry, frame, n, x);
         let mut taps = [self.spread.chunk(0, frame, geometry.spread[0]); LINES];
         for (i, tap) in taps.iter_mut().enumerate() {
             *tap = self.spread.chunk(i / (LINES / 2), frame, geometry.spread[i]);
         }
         // Eight taps a side, sixteen channels.
-        scatter(&taps, (1.0 / (4.0 * (LINES as f64 / 2.0).sqrt())) as f32, n, out);
+        scatter::<V>(&taps, 1.0 / (4.0 * (LINES as f64 / 2.0).sqrt()), n, out);
         for (i, out) in out.iter().enumerate() {
-            self.scatter.write_with(i, frame, n, |t| out[t]);
+            self.scatter.put(i, frame, n, out);
         }
         let mut taps = [self.scatter.chunk(0, frame, geometry.scatter[0]); LINES];
         for (i, tap) in taps.iter_mut().enumerate() {
             *tap = self.scatter.chunk(i, frame, geometry.scatter[i]);
         }
-        scatter(&taps, 0.25, n, out);
+        scatter::<V>(&taps, 0.25, n, out);
     }
 
     #[inline(always)]
-    fn allpasses(&mut self, geometry: &Geometry, frame: u64, n: usize, x: &mut Sides) {
+    fn allpasses<V: Lanes<Elem = f32>>(&mut self, geometry: &Geometry, frame: u64, n: usize, x: &mut Sides) {
+        let gain = V::splat(f64::from(ALLPASS));
         for (side, (x, delays)) in x.iter_mut().zip(&geometry.allpass).enumerate() {
             for (i, &delay) in delays.iter().enumerate() {
                 // Longer than a chunk, so all that is needed of its past is there.
                 let line = side * ALLPASSES + i;
                 let v = self.allpass.chunk(line, frame, delay);
                 let mut w = [0.0f32; CHUNK];
-                for t in 0..n {
-                    w[t] = x[t] + ALLPASS * v[t];
-                    x[t] = v[t] - ALLPASS * w[t];
+                for at in (0..n).step_by(TILE) {
+                    let v = load::<V>(v, at);
+                    let here = gain.mul_add(v, load(x, at));
+                    store(here, &mut w, at);
+                    store((-gain).mul_add(here, v), x, at);
                 }
-                self.allpass.write_with(line, frame, n, |t| w[t]);
+                self.allpass.put(line, frame, n, &w);
+            }
+        }
+    }
+
+    /// The early reflections.
+    #[inline(always)]
+    fn early<V: Lanes<Elem = f32>>(&self, geometry: &Geometry, frame: u64, n: usize, to: &mut Sides) {
+        if geometry.early[0][0].1 == 0.0 {
+            *to = [[0.0; CHUNK]; 2];
+            return;
+        }
+        for (to, taps) in to.iter_mut().zip(&geometry.early) {
+            let heard = taps.map(|(delay, _, side)| self.spread.chunk(side, frame, delay));
+            for at in (0..n).step_by(TILE) {
+                let mut sum = V::zero();
+                for (tap, &(_, gain, _)) in heard.iter().zip(taps) {
+                    sum = V::splat(f64::from(gain)).mul_add(load(*tap, at), sum);
+                }
+                store(sum, to, at);
             }
         }
     }
@@ -100,15 +113,19 @@ impl Diffuser {
 
 /// The Hadamard matrix over sixteen chunks, each frame times `scale`.
 #[inline(always)]
-fn scatter(from: &[&[f32; CHUNK]; LINES], scale: f32, n: usize, to: &mut Block) {
-    for t in 0..n {
-        let mut v = [0.0f32; LINES];
-        for i in 0..LINES {
-            v[i] = scale * from[i][t];
+fn scatter<V: Lanes<Elem = f32>>(from: &[&[f32; CHUNK]; LINES], scale: f64, n: usize, to: &mut Block) {
+    let scale = V::splat(scale);
+    for at in (0..n).step_by(TILE) {
+        let mut v = [V::zero(); LINES];
+        for (v, from) in v.iter_mut().zip(from) {
+            *v = scale * load(*from, at);
         }
-        fdn::hadamard(&mut v);
-        for i in 0..LINES {
-            to[i][t] = v[i];
+        fdn::hadamard_within(&mut v);
+        for i in 0..LINES / 4 {
+            let whole = fdn::four([v[i], v[i + 4], v[i + 8], v[i + 12]]);
+            for (k, v) in whole.into_iter().enumerate() {
+                store(v, &mut to[i + 4 * k], at);
+            }
         }
     }
 }

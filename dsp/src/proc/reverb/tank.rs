@@ -5,6 +5,7 @@ use super::space::{self, Geometry, SPACES};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
 use crate::kernel::fdn::{self, Fdn, Scratch};
 use crate::kernel::per_strip::{Chunk, Sides, fill};
+use crate::lanes::Lanes;
 use crate::ramp::{Curve, Gain, When};
 use std::sync::Arc;
 
@@ -173,15 +174,15 @@ impl Tank {
 
     /// One chunk: `io` is what goes in, then what the room answers.
     #[inline(always)]
-    pub fn answer(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
+    pub fn answer<V: Lanes<Elem = f32>>(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
         // The usual block gets loops of known length.
-        if n == CHUNK { self.chunk(frame, CHUNK, work, io) } else { self.chunk(frame, n, work, io) }
+        if n == CHUNK { self.chunk::<V>(frame, CHUNK, work, io) } else { self.chunk::<V>(frame, n, work, io) }
     }
 
     #[inline(always)]
-    fn chunk(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
+    fn chunk<V: Lanes<Elem = f32>>(&mut self, frame: u64, n: usize, work: &mut Scratch, io: &mut Sides) {
         for (side, x) in io.iter().enumerate() {
-            self.before.write_with(side, frame, n, |t| x[t]);
+            self.before.put(side, frame, n, x);
         }
         let mut early = [[0.0f32; CHUNK]; 2];
         self.predelayed(frame, n, &mut early);
@@ -194,8 +195,8 @@ impl Tank {
                 }
             }
         }
-        self.diffuser.run(&self.spaces[self.kind], frame, n, &mut early, &mut work.input);
-        self.fdn.run(frame, n, work, SPACES[self.kind].direct as f32, io);
+        self.diffuser.run::<V>(&self.spaces[self.kind], frame, n, &mut early, &mut work.input);
+        self.fdn.run::<V>(frame, n, work, SPACES[self.kind].direct as f32, io);
 
         let here = Chunk { frame, n, stereo: true };
         let (level, width) = (fill(&mut self.level, here), fill(&mut self.width, here));

@@ -3,9 +3,12 @@
 //! The work is a channel strip with high-pass, four EQ bands, gate and compressor into a stereo main with
 //! EQ, glue compressor and limiter. Two signals: *music* (decaying notes with exact
 //! silence between them, as stems have it) and *noise* without a pause. All ratios come from one run.
+//!
+//! The word `procs` prints what each processor costs instead.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../../tests/common/mod.rs"]
 mod common;
+mod procs;
 
 use common::{Console, noise, strip, wire, with_chain};
 use headroom_dsp::graph::{GraphSpec, StripKind};
@@ -107,6 +110,10 @@ fn run_only(words: &[String]) -> Option<()> {
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     if run_only(&words).is_some() {
+        return;
+    }
+    if words.iter().any(|w| w == "procs") {
+        procs::run();
         return;
     }
     let path = Path::best();
