@@ -54,7 +54,7 @@ pub trait Callback: Send {
 /// An index without a port (not registered yet, or gone) reads as silence and is written into the void: ports
 /// and schedule change over in separate periods.
 pub trait Io {
-    /// The samples that arrived at an input port, one period long.
+    /// The samples that arrived at an input port, one period long; nothing where no wire can be (the built-in clock).
     fn input(&self, port: usize) -> &[f32];
 
     /// The samples that an output port will send, one period long, with undefined content.

@@ -3,7 +3,7 @@
 //! *bus*: one stereo strip in `f64`, as buses have it; *bank*: as many mono channels as a vector has lanes.
 
 use headroom_dsp::block::BLOCK;
-use headroom_dsp::lanes::{Lanes, Path};
+use headroom_dsp::lanes::Lanes;
 use headroom_dsp::param::Value;
 use headroom_dsp::proc::{self, Build, Count, Ctx, PROCESSORS, Params, Part, PartValues, ProcKind};
 use headroom_dsp::ramp::{Curve, When};

@@ -152,7 +152,7 @@ fn norm_has_to_be_spelled() {
     assert!(all(&space, "/*/ch/*/fader").is_empty());
     // Text has no travel.
     assert!(all(&space, "/norm/ch/*/name").is_empty());
-    assert_eq!(all(&space, "/norm/ch/1/*").len(), 9);
+    assert_eq!(all(&space, "/norm/ch/1/*").len(), 11);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn patterns_ask_and_set_many() {
 fn a_wide_set_goes_where_it_can() {
     let Ok(Intent::SetAll(sets, Some(_))) = send("/ch/1/*", &[Arg::Float(0.0)]) else { panic!() };
     // Not to name, color, icon, latency, fault.
-    assert_eq!(sets.len(), 9);
+    assert_eq!(sets.len(), 11);
     fails("/ch/*/latency", &[Arg::Int(0)], "/ch/1/latency: read only");
 }
 

@@ -262,7 +262,7 @@ mod tests {
         fn process(&mut self, io: &mut dyn Io, frames: usize, clock: Clock) {
             assert_eq!(clock.frame, self.frame, "frames are counted without a gap");
             assert!(clock.nanos >= self.nanos, "time does not run backwards");
-            assert_eq!(io.input(3).len(), frames);
+            assert!(io.input(3).is_empty(), "nothing is wired");
             io.output(99).fill(1.0);
             self.frame += frames as u64;
             self.nanos = clock.nanos;

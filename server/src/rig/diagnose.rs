@@ -239,7 +239,7 @@ impl std::error::Error for RigErrors {}
 
 /// Words people use for what has another name here.
 const OTHER_WORDS: &[(&str, &str)] = &[
-    ("phase", "polarity"),
+    ("invert", "polarity"),
     ("invert", "polarity"),
     ("volume", "fader"),
     ("gain", "trim"),
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(nearest("Ratio", names), Some("ratio"));
         assert_eq!(nearest("thresh", names), Some("threshold"));
         assert_eq!(nearest("zebra", names), None);
-        assert_eq!(nearest("phase", ["polarity", "pan"]), Some("polarity"));
+        assert_eq!(nearest("invert", ["polarity", "pan"]), Some("polarity"));
         assert_eq!(nearest("compressor", ["hpf", "comp"]), Some("comp"));
     }
 

@@ -289,7 +289,7 @@ fn each_mistake_has_its_sentence() {
         ("id = \"wedge\"", ["`wedge` is used twice", ""]),
         ("id = \"main\"", ["already means something else", "ch-main"]),
         ("delay = \"4 furlongs\"", ["0 to 1000 ms", "furlongs"]),
-        ("phase = true", ["has no `phase`", "did you mean `polarity`"]),
+        ("invert = true", ["has no `invert`", "did you mean `polarity`"]),
     ] {
         one_error(&channel(keys), &parts);
     }
