@@ -439,7 +439,8 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
     fn process(&mut self, frame: u64, at: usize, n: usize, io: &dyn Io) {
         for bank in &mut self.wide {
             if bank.fed {
-                bank.input[..n].fill(W::zero());
+                // All of it: a longer block may follow that nobody feeds.
+                bank.input.fill(W::zero());
             }
             bank.fed = false;
         }

@@ -183,3 +183,37 @@ fn a_room_switched_on_under_a_tone_does_not_click() {
     let (on, steady) = (most(&c.io.outputs[0][48000..60000]), most(&c.io.outputs[0][80000..]));
     assert!(on < 2.0 * steady, "{on:.2e}, later {steady:.2e}");
 }
+
+#[test]
+fn a_bus_that_nobody_feeds_any_more_hears_nothing_old_whatever_the_steps() {
+    // A mute ends the feed at once, while the delay keeps the bus awake; the steps before were shorter.
+    let spec = || {
+        let bus = with_chain(strip(StripKind::Group, 1, "g", false), &["echo"]);
+        let mut spec = wire(vec![
+            with_chain(strip(StripKind::Channel, 1, "c", false), &[]),
+            bus,
+            with_chain(strip(StripKind::Main, 1, "main", false), &[]),
+        ]);
+        spec.strips[0].to = Some(1);
+        spec
+    };
+    let frames = 24_000;
+    let run = |steps: &[usize]| {
+        let mut c = Console::new(spec(), 48_000.0, vec![noise(3, frames)]);
+        c.set("g", "echo/on", 1.0);
+        c.flush(None);
+        c.run(4800, 64);
+        c.set("c", "mute", 1.0);
+        c.flush(None);
+        let mut at = 0;
+        while c.io.at < frames {
+            c.run(steps[at % steps.len()], 4096);
+            at += 1;
+        }
+        c.io.outputs[0].clone()
+    };
+    let whole = run(&[64]);
+    for steps in [&[32, 16, 48][..], &[1, 63], &[7]] {
+        assert!(run(steps) == whole, "{steps:?}");
+    }
+}
