@@ -262,9 +262,7 @@ impl jack::NotificationHandler for Notify {
     }
 
     fn ports_connected(&mut self, _: &Client, a: PortId, b: PortId, connected: bool) {
-        if connected {
-            self.task(Task::Connected(a, b));
-        }
+        self.task(Task::Connected(a, b, connected));
     }
 
     fn xrun(&mut self, _: &Client) -> Control {

@@ -34,7 +34,8 @@ const SAME_CLOCK_NANOS: u64 = 2_000_000;
 pub(super) enum Task {
     PortAppeared,
     PortVanished(PortId),
-    Connected(PortId, PortId),
+    /// Two ports were connected, or taken apart.
+    Connected(PortId, PortId, bool),
     PlanChanged,
     Look,
     Leave(Leave),
@@ -145,6 +146,7 @@ struct Worker {
 
 impl Worker {
     fn activate(common: &Common, session: u64, client: Client, own: Sender<Task>) -> Option<Self> {
+        let _ = common.supervisor.send(Message::Answered(session, Instant::now()));
         let ports = register_all(&client, common);
         let shared = Arc::new(Shared::default());
         let (rate, period) = (client.sample_rate(), client.buffer_size());
@@ -171,7 +173,7 @@ impl Worker {
             leaving: Vec::new(),
             exchanging: false,
             stale: false,
-            patchbay: Patchbay::default(),
+            patchbay: Patchbay::new(common.wiring.clone()),
         };
         // Connected first, so that the owner that waits for the opening finds everything in place.
         worker.round();
@@ -226,8 +228,9 @@ impl Worker {
         match task {
             Task::PortAppeared => {}
             Task::PortVanished(port) => self.patchbay.vanished(port),
-            Task::Connected(a, b) => {
-                self.patchbay.connected(self.client.as_client(), a, b);
+            Task::Connected(a, b, connected) => {
+                self.patchbay.connected(self.client.as_client(), a, b, connected);
+                // A port that goes is taken apart first: whether it stays shows at the next round.
                 return false;
             }
             Task::PlanChanged => self.stale = true,
