@@ -177,11 +177,13 @@ pub struct Config {
     pub client: String,
     /// What the internal clock runs at, and the engine while there is no JACK server.
     pub format: Format,
+    /// Whether ports are connected as the rig says; else they are registered and left alone.
+    pub connects: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { client: "headroom".into(), format: Format { rate: 48_000, period: 64 } }
+        Config { client: "headroom".into(), format: Format { rate: 48_000, period: 64 }, connects: true }
     }
 }
 

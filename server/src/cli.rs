@@ -12,12 +12,15 @@ macro_rules! say {
 mod check;
 mod client;
 mod job;
+mod latency;
 mod master;
 mod new;
 mod ports;
+mod rehearsal;
 mod render;
 mod run;
 mod send;
+mod soak;
 mod status;
 
 use crate::audiofile::{Bits, Shape};
@@ -97,10 +100,10 @@ enum Command {
     Midi(Later),
     /// How a running server stands: times, xruns with their causes, costs, what was dropped.
     Status(status::StatusArgs),
-    /// A verdict after minutes of storm (not built yet).
-    Soak(Later),
-    /// A loop through JACK measured (not built yet).
-    Latency(Later),
+    /// A verdict after minutes of storm: times, memory, what was lost.
+    Soak(soak::SoakArgs),
+    /// A loop through JACK, measured by a signal.
+    Latency(latency::LatencyArgs),
     /// The errors of a rig, or the graph it makes.
     Check(check::CheckArgs),
     /// A rig to start from.
@@ -166,8 +169,8 @@ pub fn main() -> ExitCode {
         Command::Import(_) => later("import"),
         Command::Midi(_) => later("midi"),
         Command::Status(args) => status::run(&args),
-        Command::Soak(_) => later("soak"),
-        Command::Latency(_) => later("latency"),
+        Command::Soak(args) => soak::run(&args),
+        Command::Latency(args) => latency::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Render(args) => render::run(&args),
     };

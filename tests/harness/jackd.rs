@@ -43,14 +43,26 @@ impl Jackd {
         })
     }
 
+    /// [`Jackd::start`] of a server that has another name than the test's, beside it or not.
+    ///
+    /// # Panics
+    /// As [`Jackd::start`].
+    pub fn start_named(name: &str, rate: u32, period: u32) -> Self {
+        Self::start_as(name, &["--no-realtime"], rate, period).unwrap_or_else(|log| panic!("{log}"))
+    }
+
     fn start_with(options: &[&str], rate: u32, period: u32) -> Result<Self, String> {
+        let server = std::env::var("JACK_DEFAULT_SERVER").unwrap_or_else(|_| "default".into());
+        Self::start_as(&server, options, rate, period)
+    }
+
+    fn start_as(server: &str, options: &[&str], rate: u32, period: u32) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let log = directory.path().join("jackd.log");
         let out = File::create(&log).expect("a log");
-        let server = std::env::var("JACK_DEFAULT_SERVER").unwrap_or_else(|_| "default".into());
         let child = Command::new("jackd")
             .args(options)
-            .args(["-n", &server, "-d", "dummy", "-C", "2", "-P", "2"])
+            .args(["-n", server, "-d", "dummy", "-C", "2", "-P", "2"])
             .args(["-r", &rate.to_string(), "-p", &period.to_string()])
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("a log"))
@@ -61,7 +73,7 @@ impl Jackd {
         let mut ended = None;
         eventually("jackd answers", || {
             ended = jackd.child.try_wait().expect("its status");
-            ended.is_some() || tool("jack_lsp", &[]).is_some()
+            ended.is_some() || tool("jack_lsp", &["--server", server]).is_some()
         });
         match ended {
             Some(status) => Err(format!("jackd ended with {status}:\n{}", jackd.log())),

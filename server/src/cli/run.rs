@@ -1,8 +1,10 @@
 //! `headroom run` and `headroom demo`: the server, in the foreground.
 
+use super::rehearsal::Rehearsal;
 use super::{Fail, load_rig};
 use crate::audiofile::Bits;
 use crate::backend::realtime::{advice, lock_memory};
+use crate::backend::source::MAX_SOURCES;
 use crate::backend::{self, Format, Kind, Sourced};
 use crate::console::{Console, LiveOptions, Source, port_specs};
 use crate::cues::{self, Cue, Player};
@@ -49,6 +51,10 @@ pub struct RunArgs {
     /// Stops after this many seconds of audio.
     #[arg(long)]
     seconds: Option<f64>,
+    /// Tries a rig without a band and without a sound: a built-in source plays all inputs, no port is connected, and the
+    /// control port is a free one that this machine alone reaches.
+    #[arg(long)]
+    rehearse: bool,
 }
 
 /// Arguments of `demo`.
@@ -103,6 +109,7 @@ struct Session {
     bits: Bits,
     seconds: Option<f64>,
     demo: bool,
+    rehearse: bool,
     /// None: nothing is saved.
     state: Option<state::Options>,
 }
@@ -118,7 +125,11 @@ fn kind(name: Option<&str>, rig: &Rig) -> Kind {
 /// Runs `headroom run`.
 pub fn run(args: &RunArgs) -> Result<(), Fail> {
     args.log.start()?;
-    let rig = load_rig(&args.rig)?;
+    let mut rig = load_rig(&args.rig)?;
+    if args.rehearse {
+        rig.settings.osc.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        rig.settings.osc.peers.clear();
+    }
     let cues = args.cues.as_deref().map_or(Ok(Vec::new()), cues::load).map_err(Fail::Input)?;
     let mut record = Vec::new();
     for text in &args.record {
@@ -130,7 +141,8 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
     let state = Some(state::Options { dir: args.state.clone(), fresh: args.fresh });
     let file = Some(args.rig.clone());
     let cue_file = args.cues.clone();
-    play(Session { rig, file, kind, cues, cue_file, record, bits: Bits::Float32, seconds: args.seconds, demo: false, state })
+    let (bits, seconds, rehearse) = (Bits::Float32, args.seconds, args.rehearse);
+    play(Session { rig, file, kind, cues, cue_file, record, bits, seconds, demo: false, rehearse, state })
 }
 
 /// How much of a demo without a way to the speakers is recorded.
@@ -158,6 +170,7 @@ pub fn demo(args: &DemoArgs) -> Result<(), Fail> {
         bits: Bits::Int24,
         seconds: args.seconds,
         demo: true,
+        rehearse: false,
         state,
     })
 }
@@ -181,6 +194,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let config = backend::Config {
         client: audio.client.clone(),
         format: backend::Format { rate: audio.rate, period: audio.period as u32 },
+        connects: !session.rehearse,
     };
     let ports = Ports::of(&session.rig.spec);
     let backend = backend::open(session.kind, &config, port_specs(&ports)).map_err(|e| Fail::running(e.to_string()))?;
@@ -222,6 +236,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
         Console::start(desk, backend, options, |live| {
             Box::new(Sourced::new(BandSource::new(song), live, &(0..inputs).collect::<Vec<_>>()))
         })
+    } else if session.rehearse {
+        let played: Vec<usize> = (0..inputs.min(MAX_SOURCES)).collect();
+        Console::start(desk, backend, options, |live| Box::new(Sourced::new(Rehearsal::new(format.rate), live, &played)))
     } else {
         Console::start(desk, backend, options, |live| Box::new(live))
     };

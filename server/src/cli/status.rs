@@ -38,7 +38,8 @@ impl Figures {
         Ok(Figures::of(client.ask_all(&PATTERNS)?))
     }
 
-    fn of(messages: Vec<Message>) -> Figures {
+    /// Of what a server answered.
+    pub fn of(messages: Vec<Message>) -> Figures {
         let figure = |(address, args): Message| Some((address.strip_prefix("/status/")?.to_owned(), args.into_iter().next()?));
         Figures(messages.into_iter().filter_map(figure).collect())
     }

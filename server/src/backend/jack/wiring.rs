@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+/// Cables of others that are remembered at most.
+const MOST: usize = 1_024;
+
 /// Our port's short name, and the other's full name.
 pub(super) type Pair = (String, String);
 
@@ -16,7 +19,10 @@ impl Wiring {
     /// Someone else connected a pair.
     pub(super) fn was_made(&mut self, pair: &Pair) {
         self.pulled.remove(pair);
-        self.made.insert(pair.clone());
+        // Clients under ever new names must not fill the memory.
+        if self.made.len() < MOST {
+            self.made.insert(pair.clone());
+        }
     }
 
     /// Someone took a pair apart whose ports both go on.

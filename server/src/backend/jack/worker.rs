@@ -29,6 +29,8 @@ const ENDING: Duration = Duration::from_millis(500);
 const QUIET_ROUNDS: u32 = 10;
 /// JACK's time and `CLOCK_MONOTONIC` closer than this are the same clock, read twice.
 const SAME_CLOCK_NANOS: u64 = 2_000_000;
+/// How often both are read.
+const READINGS: usize = 8;
 
 /// What a worker is asked to do.
 pub(super) enum Task {
@@ -153,7 +155,9 @@ impl Worker {
         shared.rate.store(rate, Relaxed);
         shared.period.store(period, Relaxed);
         let name = client.name().to_owned();
-        let difference = (client.time() * 1_000).abs_diff(monotonic_nanos());
+        // Whoever is interrupted between two readings sees two clocks in one.
+        let apart = || (client.time() * 1_000).abs_diff(monotonic_nanos());
+        let difference = (0..READINGS).map(|_| apart()).min().unwrap_or(u64::MAX);
         let process = Process { shared: shared.clone(), table: table(&ports), same_clock: difference < SAME_CLOCK_NANOS };
         let notify = Notify { session, shared: shared.clone(), supervisor: common.supervisor.clone(), worker: own };
         let client = match client.activate_async(notify, process) {
@@ -173,7 +177,7 @@ impl Worker {
             leaving: Vec::new(),
             exchanging: false,
             stale: false,
-            patchbay: Patchbay::new(common.wiring.clone()),
+            patchbay: Patchbay::new(common.wiring.clone(), common.config.connects),
         };
         // Connected first, so that the owner that waits for the opening finds everything in place.
         worker.round();
