@@ -98,7 +98,7 @@ impl Client {
             self.socket.set_read_timeout(Some(left)).ok()?;
             let length = match self.socket.recv(&mut self.buffer) {
                 Ok(length) => length,
-                // A port that nobody listens on answers with an error of its own; whoever waits for a server asks again.
+                // A port that nobody listens on answers with an error of its own; whoever waits may ask again.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                     std::thread::sleep(left.min(Duration::from_millis(20)));
                     continue;

@@ -1,5 +1,5 @@
-//! The storm of a soak: sets as a desk full of hands would send them, each window of them ended by questions for what
-//! was set last.
+//! The storm of a soak: as many sets as a desk full of hands sends, which move some dozens of controls at a time, first
+//! these and then those. Each window ends with questions for what was set last.
 
 use crate::cli::Fail;
 use crate::cli::client::{Client, Told};
@@ -19,9 +19,14 @@ const MOVED: &[(&str, f32, f32)] = &[
     ("/ch/*/comp/threshold", -40.0, -10.0),
     ("/ch/*/send/*/level", -60.0, -10.0),
 ];
-/// Sets in a bundle, and bundles in a window.
+/// Sets in a bundle, and in a window.
 const IN_A_BUNDLE: usize = 10;
-const WINDOW: usize = 20;
+const WINDOW: usize = 200;
+/// Controls that move at a time, and for how long.
+const HELD: usize = 40;
+const HOLD: Duration = Duration::from_millis(500);
+/// How long late answers are waited for.
+const LATE: Duration = Duration::from_millis(300);
 /// Addresses of a window that are read back.
 const READ: usize = 8;
 
@@ -101,8 +106,12 @@ impl Storm {
 
     /// Sends until told to stop, `rate` sets a second at most.
     pub fn run(mut self, rate: f64, stop: &AtomicBool) {
-        let (began, mut sent) = (Instant::now(), 0u64);
+        let (began, mut sent, mut held) = (Instant::now(), 0u64, Instant::now());
         while !stop.load(Ordering::Relaxed) {
+            if held.elapsed() > HOLD {
+                held = Instant::now();
+                self.next = (self.next + HELD) % self.moved.len();
+            }
             sent += self.window();
             let due = Duration::from_secs_f64(sent as f64 / rate);
             std::thread::sleep(due.saturating_sub(began.elapsed()).min(Duration::from_millis(500)));
@@ -111,19 +120,20 @@ impl Storm {
 
     /// One window; how many sets it sent.
     fn window(&mut self) -> u64 {
-        self.turn += 1;
-        let count = (IN_A_BUNDLE * WINDOW).min(self.moved.len());
-        let set: Vec<(usize, f32)> =
-            (0..count).map(|k| (self.next + k) % self.moved.len()).map(|at| (at, self.value(at, self.turn))).collect();
-        self.next = (self.next + count) % self.moved.len();
+        let held = HELD.min(self.moved.len());
+        let control = |k: usize| ((self.next + k % held) % self.moved.len(), self.turn + k / held);
+        let set: Vec<(usize, f32)> = (0..WINDOW).map(control).map(|(at, turn)| (at, self.value(at, turn))).collect();
+        self.turn += WINDOW / held + 1;
         for some in set.chunks(IN_A_BUNDLE) {
             let mut bytes = Vec::new();
             let messages = some.iter().map(|(at, value)| (self.moved[*at].address.as_str(), [Arg::Float(*value)]));
             self.encoder.bundle(IMMEDIATE, messages, &mut bytes);
             self.client.send_raw(&bytes);
         }
-        for k in 0..READ.min(count) {
-            let (at, value) = set[k * count / READ.min(count)];
+        // What a control was set to last stands among the last sets.
+        let last = &set[WINDOW - held..];
+        for k in 0..READ.min(held) {
+            let (at, value) = last[k * held / READ.min(held)];
             let counter = match self.client.ask(&self.moved[at].address, []) {
                 Ok(args) if args.first().is_some_and(|told| is(told, value)) => None,
                 Ok(_) => Some(&self.counts.lost),
@@ -132,10 +142,12 @@ impl Storm {
             self.counts.read.fetch_add(1, Ordering::Relaxed);
             if let Some(counter) = counter {
                 counter.fetch_add(1, Ordering::Relaxed);
+                // An answer that is late must not be taken for that to a later question.
+                while self.client.receive(Instant::now() + LATE).is_some() {}
             }
         }
-        self.counts.sets.fetch_add(count as u64, Ordering::Relaxed);
-        count as u64
+        self.counts.sets.fetch_add(WINDOW as u64, Ordering::Relaxed);
+        WINDOW as u64
     }
 }
 
