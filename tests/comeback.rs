@@ -242,6 +242,32 @@ fn a_server_that_stands_for_good_is_given_up_when_the_next_one_comes() {
 }
 
 #[test]
+fn a_card_that_is_pulled_out_stops_the_sound_and_nothing_else() {
+    isolated(|| {
+        let mut show = Show::open(Some(Jackd::start(48_000, 256)));
+        let level = show.level();
+        let jackd = show.jackd.take().expect("a server");
+        let mut osc = show.server.osc();
+        // Longer than the time after which the server is looked at again.
+        let allowed = jackd.without_driver(48_000.0 / 256.0, || {
+            eventually("the stall is known", || osc.number("/status/running") == 0.0);
+            std::thread::sleep(Duration::from_secs(7));
+            osc.send("/main/fader", [OscType::Float(-6.0)]);
+            assert_eq!(osc.number("/main/fader"), -6.0, "control is up");
+            osc.send("/main/fader", [OscType::Float(0.0)]);
+            assert_eq!(osc.number("/status/running"), 0.0);
+        });
+        show.jackd = Some(jackd);
+        let since = Instant::now();
+        eventually("the console plays on", || show.osc.number("/status/running") == 1.0);
+        assert_eq!(show.level(), level);
+        show.wired(&[("headroom:in-band", &["band:out"]), ("headroom:out-main-l", &["hall:in"])]);
+        println!("level and wiring back {:.2} s after the card", since.elapsed().as_secs_f64());
+        assert_eq!(show.osc.number("/status/outages"), f64::from(u8::from(allowed)));
+    });
+}
+
+#[test]
 fn a_console_that_was_frozen_itself_goes_on_or_joins_anew() {
     isolated(|| {
         let mut show = Show::open(Some(Jackd::start(48_000, 256)));
