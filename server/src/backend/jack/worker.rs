@@ -13,7 +13,6 @@ use super::session::{Notify, Process, Shared, Slot, Table, exists};
 use super::supervisor::Message;
 use crate::backend::internal::lock;
 use crate::backend::ports::{Direction, PortSpec};
-use crate::backend::realtime::monotonic_nanos;
 
 /// How often a server is looked for.
 const PROBE: Duration = Duration::from_millis(250);
@@ -27,10 +26,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const ENDING: Duration = Duration::from_millis(500);
 /// So many looks in a row, a millisecond apart, must find them so.
 const QUIET_ROUNDS: u32 = 10;
-/// JACK's time and `CLOCK_MONOTONIC` closer than this are the same clock, read twice.
-const SAME_CLOCK_NANOS: u64 = 2_000_000;
-/// How often both are read.
-const READINGS: usize = 8;
 
 /// What a worker is asked to do.
 pub(super) enum Task {
@@ -155,10 +150,7 @@ impl Worker {
         shared.rate.store(rate, Relaxed);
         shared.period.store(period, Relaxed);
         let name = client.name().to_owned();
-        // Whoever is interrupted between two readings sees two clocks in one.
-        let apart = || (client.time() * 1_000).abs_diff(monotonic_nanos());
-        let difference = (0..READINGS).map(|_| apart()).min().unwrap_or(u64::MAX);
-        let process = Process { shared: shared.clone(), table: table(&ports), same_clock: difference < SAME_CLOCK_NANOS };
+        let process = Process { shared: shared.clone(), table: table(&ports) };
         let notify = Notify { session, shared: shared.clone(), supervisor: common.supervisor.clone(), worker: own };
         let client = match client.activate_async(notify, process) {
             Ok(client) => client,
