@@ -116,16 +116,17 @@ impl Jackd {
     /// # Panics
     /// When it has no such thread.
     pub fn without_driver(&self, periods_a_second: f64, meanwhile: impl FnOnce()) -> bool {
-        use nix::libc::{PTRACE_ATTACH, PTRACE_DETACH, ptrace};
+        use nix::libc::{PTRACE_ATTACH, PTRACE_DETACH, c_void, ptrace};
+        let nothing = std::ptr::null_mut::<c_void>();
         let thread = crate::Thread::of_audio(Pid::from_raw(self.child.id() as i32), periods_a_second).id.as_raw();
         // SAFETY: a request of the kernel that touches no memory of ours; it stops this one thread of our own child.
-        if unsafe { ptrace(PTRACE_ATTACH, thread, 0, 0) } != 0 {
+        if unsafe { ptrace(PTRACE_ATTACH, thread, nothing, nothing) } != 0 {
             eprintln!("**** SKIPPED, threads cannot be traced here ****");
             return false;
         }
         meanwhile();
         // SAFETY: as above; it lets the thread go on.
-        assert_eq!(unsafe { ptrace(PTRACE_DETACH, thread, 0, 0) }, 0, "the thread goes on");
+        assert_eq!(unsafe { ptrace(PTRACE_DETACH, thread, nothing, nothing) }, 0, "the thread goes on");
         true
     }
 
