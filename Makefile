@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench quality clean
+.PHONY: help run test bench quality soak clean
 
 help:   ## this list
 	@sed -n 's/^\([a-z]*\): *## */  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -19,6 +19,9 @@ bench:  ## the figures: cost per strip and sample, with the machine they were me
 
 quality: ## every quality bar, measured on files that the program renders; WHAT="eq limiter" for some
 	@scripts/quality.sh $(WHAT)
+
+soak:   ## MINUTES=60 of storm on the festival rig, and a verdict in docs/soak.txt; RIG=… for another rig
+	@scripts/soak.sh $(or $(MINUTES),60) $(RIG)
 
 clean:  ## remove what was built
 	@cargo clean

@@ -42,6 +42,7 @@ need_for_test() {
   have fluidsynth || need fluidsynth
   [ -n "$(find /usr/share/sounds/sf2 /usr/share/sounds/sf3 -name '*.sf[23]' -print -quit 2>/dev/null)" ] || need fluid-soundfont-gm
   have strace || need strace
+  have faketime || need faketime
   have ip || need iproute2
   have python3 || need python3
   python3 -c 'import ensurepip' 2>/dev/null || need python3-venv

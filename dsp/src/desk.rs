@@ -238,7 +238,7 @@ impl Desk {
                     _ => self.strip_and_pairs(s, &mut work),
                 },
                 (Owner::Strip(s), _) => self.strip_and_pairs(s, &mut work),
-                (Owner::Console, _) => {}
+                (Owner::Console | Owner::Status, _) => {}
                 (Owner::Dca(_) | Owner::MuteGroup(_), _) => {
                     if matches!(entry.path.as_str(), "solo") {
                         self.all_pairs(&mut work);

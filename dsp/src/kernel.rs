@@ -19,4 +19,5 @@ pub mod per_strip;
 pub mod svf;
 pub mod talkers;
 pub mod tape;
+pub mod ticks;
 pub mod truepeak;

@@ -1,7 +1,7 @@
 //! Meters: lock-free cells that the audio thread fills and the control side reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A peak since it was last taken: a non-negative number.
 #[derive(Debug, Default)]
@@ -66,6 +66,36 @@ pub type Figures = Arc<[Latest]>;
 pub struct Meters {
     /// One a strip.
     pub strips: Vec<StripMeters>,
+    /// What each bank costs, in the order of the plan.
+    pub costs: Vec<Cost>,
+}
+
+/// What a bank costs, of the blocks that were measured. Times are in ticks of [`crate::kernel::ticks`].
+#[derive(Debug, Default)]
+pub struct Cost {
+    /// Its strips, each once.
+    pub strips: Vec<usize>,
+    /// Time spent.
+    pub ticks: AtomicU64,
+    /// Frames that it was spent on.
+    pub frames: AtomicU64,
+    /// The most that one whole block took.
+    pub most: AtomicU64,
+}
+
+impl Cost {
+    /// Cells of a bank of these strips.
+    pub fn of(mut strips: Vec<usize>) -> Cost {
+        strips.dedup();
+        Cost { strips, ..Cost::default() }
+    }
+
+    /// Counts anew.
+    pub fn reset(&self) {
+        for cell in [&self.ticks, &self.frames, &self.most] {
+            cell.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Sum of squares over the last 300 ms in ticks, for every lane.

@@ -9,9 +9,12 @@ use crate::lanes::{Entry, Lanes};
 use crate::meter::Meters;
 use crate::proc::Targets;
 use crate::ramp::{Curve, Gain, When};
+use cost::Stopwatch;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+mod cost;
 
 /// Samples of one period, by port id. Implemented by the backends.
 pub trait Io {
@@ -93,6 +96,7 @@ pub(crate) struct Network<N: Lanes, W: Lanes> {
     outputs: Vec<usize>,
     blocks: Vec<[f64; BLOCK]>,
     meters: Arc<Meters>,
+    stopwatch: Stopwatch,
 }
 
 const LANES: usize = 8;
@@ -225,6 +229,7 @@ fn add<W: Lanes>(to: &mut [W::Elem], [left, right]: [f64; 2]) {
 impl<N: Lanes, W: Lanes> Network<N, W> {
     pub fn new(parts: Parts<N, W>) -> Self {
         Network {
+            stopwatch: Stopwatch::new(&parts.schedule, &parts.banks, parts.meters.clone()),
             mixes: parts.schedule.mixes.iter().map(|m| Mix::new(m, &parts.curve)).collect(),
             reads: parts.schedule.reads,
             keys: parts.schedule.keys.into_iter().map(|plan| Key { plan, kept: [0.0; 2 * BLOCK] }).collect(),
@@ -447,6 +452,7 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
         for bank in &mut self.narrow {
             bank.fed = false;
         }
+        self.stopwatch.begin();
         for step in 0..self.steps.len() {
             match self.steps[step] {
                 Step::Read(r) => self.read(r, at, n, io),
@@ -461,7 +467,9 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
                 Step::Mix(m) => self.mix(m, frame, n),
                 Step::Write(seat) | Step::Tap(seat) => self.write(seat, n),
             }
+            self.stopwatch.step(step);
         }
+        self.stopwatch.end(n);
         for (b, plan) in self.banks.iter().enumerate() {
             let bad = match plan.bank {
                 BankRef::Narrow(i) => self.narrow[i].faulty,

@@ -30,6 +30,10 @@ pub enum Unit {
     Ms,
     /// Seconds.
     S,
+    /// Microseconds.
+    Us,
+    /// Parts of a hundred.
+    Percent,
     /// Frames at the engine's rate.
     Frames,
     /// dB per octave.

@@ -7,6 +7,8 @@ use crate::proc::{Count, Params, PartValues};
 use std::collections::HashMap;
 use std::ops::Range;
 
+pub mod status;
+
 /// A parameter's place in its [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParamId(pub u32);
@@ -22,6 +24,8 @@ pub enum Owner {
     MuteGroup(usize),
     /// The console itself: its addresses have no part in front.
     Console,
+    /// What the running console tells of itself, see [`status`].
+    Status,
 }
 
 /// Which part of its owner a parameter is.
@@ -221,7 +225,7 @@ impl Owner {
     fn order(self) -> usize {
         match self {
             Owner::Strip(i) | Owner::Dca(i) | Owner::MuteGroup(i) => i,
-            Owner::Console => 0,
+            Owner::Console | Owner::Status => 0,
         }
     }
 }
@@ -240,6 +244,9 @@ impl Tree {
             tree.group(Owner::MuteGroup(i), MUTE_GROUP, &group.name);
         }
         tree.own(Owner::Console, Slot::Own, "", CONSOLE, None);
+        for (path, decl) in status::STATUS.iter().flat_map(status::Group::paths) {
+            tree.push(Owner::Status, Slot::Own, path, decl, decl.default());
+        }
         tree
     }
 

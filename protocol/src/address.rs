@@ -112,6 +112,9 @@ struct Param {
 /// The kind of what stands at the root: no part of an address at all.
 const CONSOLE: &str = "";
 
+/// The kind of what the running console tells of itself. Patterns reach it only if they spell it.
+const STATUS: &str = "status";
+
 /// An owner as an address begins with it.
 struct Name<'a> {
     kind: &'static str,
@@ -129,6 +132,7 @@ fn name(spec: &GraphSpec, owner: Owner) -> Name<'_> {
         Owner::Dca(i) => Name { kind: "dca", single: false, number: i + 1, id: &spec.dcas[i].id },
         Owner::MuteGroup(i) => Name { kind: "mutegroup", single: false, number: i + 1, id: &spec.mute_groups[i].id },
         Owner::Console => Name { kind: CONSOLE, single: true, number: 0, id: "" },
+        Owner::Status => Name { kind: STATUS, single: true, number: 0, id: "" },
     }
 }
 
@@ -157,7 +161,7 @@ fn split(path: &str) -> Option<(&str, &str)> {
     let slash = |from: usize| path.as_bytes()[from..].iter().position(|b| *b == b'/').map(|at| from + at);
     let Some(mut end) = slash(0) else { return Some((CONSOLE, path)) };
     let first = &path[..end];
-    if StripKind::SINGLE.iter().all(|kind| kind.address() != first) {
+    if first != STATUS && StripKind::SINGLE.iter().all(|kind| kind.address() != first) {
         end = slash(end + 1)?;
     }
     Some((&path[..end], &path[end + 1..]))

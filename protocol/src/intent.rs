@@ -54,6 +54,8 @@ pub enum Intent {
     Info,
     /// Tell how the server is.
     Status,
+    /// Count times, xruns and costs anew.
+    StatusReset,
     /// Every solo off.
     SoloClear,
     /// One beat of the tempo.

@@ -141,6 +141,7 @@ fn head(spec: &GraphSpec, owner: Owner) -> String {
         Owner::Dca(_) => "/dca/N".into(),
         Owner::MuteGroup(_) => "/mutegroup/N".into(),
         Owner::Console => String::new(),
+        Owner::Status => "/status".into(),
     }
 }
 

@@ -16,9 +16,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
+use ledger::Return;
 
 pub mod internal;
 pub mod jack;
+pub mod ledger;
 pub mod ports;
 pub mod realtime;
 pub mod source;
@@ -89,10 +91,10 @@ impl BackendEvent {
         match self {
             BackendEvent::RateChanged(rate) => tracing::info!(rate, "audio runs at another rate"),
             BackendEvent::PeriodChanged(period) => tracing::info!(period, "audio runs in other periods"),
-            BackendEvent::Xrun(xrun) => tracing::info!(cause = ?xrun.cause, "xrun"),
+            BackendEvent::Xrun(xrun) => tracing::info!(cause = xrun.cause.name(), "xrun"),
             BackendEvent::Shutdown(reason) => tracing::warn!(%reason, "audio is gone"),
             BackendEvent::Stalled => tracing::warn!("audio stands still"),
-            BackendEvent::Back => tracing::info!("audio is back"),
+            BackendEvent::Back => tracing::debug!("audio is back"),
             BackendEvent::Freewheel(on) => tracing::info!(on, "freewheel"),
         }
     }
@@ -124,6 +126,23 @@ pub struct Xrun {
     pub nanos: u64,
     /// The likely cause.
     pub cause: XrunCause,
+    /// What speaks for it.
+    pub evidence: Evidence,
+}
+
+/// The longest times of the short while in which a deadline was missed, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Process time.
+    pub process: u64,
+    /// From one call to the next.
+    pub interval: u64,
+    /// From when a period began, or was due, to the call.
+    pub wakeup: u64,
+    /// From when one period began to when the next did, by the server's own clock.
+    pub gap: u64,
+    /// For how long the audio thread was ready and had no processor; None where the system does not tell.
+    pub waited: Option<u64>,
 }
 
 /// Who is likely to have missed the deadline.
@@ -133,8 +152,10 @@ pub enum XrunCause {
     Processing,
     /// The audio thread was woken too late: the machine was busy, or gave it no priority.
     Wakeup,
-    /// Neither: the driver, the sound card or another client.
-    Elsewhere,
+    /// Another client of the server took too long.
+    Client,
+    /// The server, its driver or the sound card.
+    Server,
 }
 
 /// Which backend to open, as `[audio] backend` names it.
@@ -156,11 +177,13 @@ pub struct Config {
     pub client: String,
     /// What the internal clock runs at, and the engine while there is no JACK server.
     pub format: Format,
+    /// Whether ports are connected as the rig says; else they are registered and left alone.
+    pub connects: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { client: "headroom".into(), format: Format { rate: 48_000, period: 64 } }
+        Config { client: "headroom".into(), format: Format { rate: 48_000, period: 64 }, connects: true }
     }
 }
 
@@ -188,6 +211,8 @@ pub struct Status {
     pub running: bool,
     /// Outages since the start: servers that went away or stalled.
     pub outages: u64,
+    /// How the last outage ended.
+    pub last_return: Return,
     /// Every port and what it is connected to.
     pub ports: Vec<PortStatus>,
 }
@@ -288,7 +313,7 @@ impl Rack {
         let callback = &mut self.callback;
         let sound = catch_unwind(AssertUnwindSafe(|| callback.process(io, frames, clock))).is_ok();
         self.frame += frames as u64;
-        self.timing.record(begin, realtime::monotonic_nanos(), !sound);
+        self.timing.record(nanos, begin, realtime::monotonic_nanos(), !sound);
         sound
     }
 

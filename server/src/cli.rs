@@ -1,13 +1,27 @@
 //! The command line. Exit status: 0 done, 1 failed while running, 2 the input is wrong.
 
+/// Prints a line on standard output, as `println!`, but nobody has to read it.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, $($text)*).and_then(|()| out.flush());
+    }};
+}
+
 mod check;
+mod client;
 mod job;
+mod latency;
 mod master;
 mod new;
 mod ports;
+mod rehearsal;
 mod render;
 mod run;
 mod send;
+mod soak;
+mod status;
 
 use crate::audiofile::{Bits, Shape};
 use crate::rig::{self, Rig};
@@ -84,12 +98,12 @@ enum Command {
     Import(Later),
     /// MIDI surfaces (not built yet).
     Midi(Later),
-    /// The running server (not built yet; `headroom send /status` tells).
-    Status(Later),
-    /// A verdict after minutes of storm (not built yet).
-    Soak(Later),
-    /// A loop through JACK measured (not built yet).
-    Latency(Later),
+    /// How a running server stands: times, xruns with their causes, costs, what was dropped.
+    Status(status::StatusArgs),
+    /// A verdict after minutes of storm: times, memory, what was lost.
+    Soak(soak::SoakArgs),
+    /// A loop through JACK, measured by a signal.
+    Latency(latency::LatencyArgs),
     /// The errors of a rig, or the graph it makes.
     Check(check::CheckArgs),
     /// A rig to start from.
@@ -113,9 +127,27 @@ struct AnalyzeArgs {
     plot: Option<PathBuf>,
 }
 
+impl Command {
+    /// Whether it goes on though nobody reads what it prints.
+    fn serves(&self) -> bool {
+        matches!(self, Command::Run(_) | Command::Demo(_))
+    }
+}
+
+/// A command whose reader has seen enough (`headroom check … | head`) ends without a word, as others do. Not a server:
+/// it would die with a client's connection.
+fn die_with_the_pipe() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: no handler is installed, and no other thread runs yet.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+}
+
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if !args.command.serves() {
+        die_with_the_pipe();
+    }
     let done = match args.command {
         Command::Analyze(args) => {
             let options = crate::analyze::Options { json: args.json, plot: args.plot };
@@ -136,9 +168,9 @@ pub fn main() -> ExitCode {
         Command::Layout(_) => later("layout"),
         Command::Import(_) => later("import"),
         Command::Midi(_) => later("midi"),
-        Command::Status(_) => later("status"),
-        Command::Soak(_) => later("soak"),
-        Command::Latency(_) => later("latency"),
+        Command::Status(args) => status::run(&args),
+        Command::Soak(args) => soak::run(&args),
+        Command::Latency(args) => latency::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Render(args) => render::run(&args),
     };
@@ -167,10 +199,8 @@ fn later(name: &str) -> Result<(), Fail> {
 }
 
 fn reference(json: bool) -> Result<(), Fail> {
-    use std::io::Write;
     let text = if json { headroom_protocol::reference::json() } else { headroom_protocol::reference::markdown() };
-    // A reader that has seen enough (a pager) closes the pipe: no error.
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    say!("{}", text.trim_end());
     Ok(())
 }
 

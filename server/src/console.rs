@@ -335,8 +335,13 @@ impl Console {
     pub fn events(&mut self) -> Vec<BackendEvent> {
         let events: Vec<BackendEvent> = self.backend.events().try_iter().collect();
         for event in &events {
-            if let BackendEvent::RateChanged(_) | BackendEvent::PeriodChanged(_) = event {
-                self.take_format();
+            match event {
+                BackendEvent::RateChanged(_) | BackendEvent::PeriodChanged(_) => self.take_format(),
+                BackendEvent::Xrun(xrun) => {
+                    let Format { rate, period } = self.backend.format();
+                    self.backend.timing().enter(*xrun, u64::from(period) * 1_000_000_000 / u64::from(rate.max(1)));
+                }
+                _ => {}
             }
         }
         events

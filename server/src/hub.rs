@@ -14,6 +14,7 @@
 
 pub mod client;
 mod command;
+mod figures;
 mod message;
 pub mod meters;
 pub mod mixer;
@@ -29,6 +30,7 @@ pub mod watch;
 use crate::rig::Shelf;
 use crate::rig::settings::{Net, OscConfig, Peer};
 use client::{Client, Clients, Sort, Way};
+use figures::Figures;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::param::{Access, Value};
 use headroom_dsp::tree::ParamId;
@@ -115,6 +117,8 @@ pub struct Hub<M> {
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
+    /// The figures below `/status`.
+    standing: Figures,
     wall: Wall,
     next_flush: u64,
     next_look: u64,
@@ -124,13 +128,14 @@ pub struct Hub<M> {
 impl<M: Mixer> Hub<M> {
     /// A hub for a console. `first_revision` should differ from start to start, so that a client that
     /// outlived the server does not take an old number for a present one.
-    pub fn new(mut mixer: M, osc: &OscConfig, first_revision: i32, wall: Wall) -> Hub<M> {
+    pub fn new(mut mixer: M, osc: &OscConfig, first_revision: i32, mut wall: Wall) -> Hub<M> {
         mixer.keep(&[], first_revision);
         let shelf = mixer.shelf();
         let desk = mixer.desk();
         let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         let board = Board::new(desk.spec(), desk.tree());
         let params = space.len();
+        let standing = Figures::new(desk.tree(), wall().nanos);
         Hub {
             mixer,
             space,
@@ -157,6 +162,7 @@ impl<M: Mixer> Hub<M> {
             saving: Vec::new(),
             counters: Counters::default(),
             figures: Vec::new(),
+            standing,
             wall,
             next_flush: 0,
             next_look: 0,
@@ -369,8 +375,11 @@ impl<M: Mixer> Hub<M> {
         self.round = round;
     }
 
-    /// Empties the meters and follows what is on its way.
+    /// What happened to the audio, empties the meters, and follows what is on its way.
     fn look(&mut self) {
+        for event in self.mixer.events() {
+            event.log();
+        }
         self.board.look(self.mixer.meters(), self.mixer.readings());
         for id in &self.watching {
             if let Some(watch) = self.clients.get_mut(*id).and_then(|c| c.watch.as_mut()) {
@@ -397,15 +406,13 @@ impl<M: Mixer> Hub<M> {
             }
             !watch.is_empty()
         });
-        for event in self.mixer.events() {
-            event.log();
-        }
         let rate = self.mixer.desk().rate();
         if rate != self.space.rate() {
             let desk = self.mixer.desk();
             self.space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(rate);
         }
         self.watch_figures();
+        self.watch_standing(now);
     }
 
     /// Read-only figures have no maker and no set; they are compared.
@@ -418,6 +425,7 @@ impl<M: Mixer> Hub<M> {
             desk: self.mixer.desk(),
             board: &self.board,
             meters: self.mixer.meters(),
+            standing: &self.standing,
             frame: self.mixer.frame_now(),
         };
         let figures = view.figures();
@@ -432,14 +440,14 @@ impl<M: Mixer> Hub<M> {
     }
 
     fn pump(&mut self, id: ClientId, now: u64) {
-        let Hub { mixer, space, board, clients, out, revision, .. } = self;
+        let Hub { mixer, space, board, clients, out, revision, standing, .. } = self;
         let Some(client) = clients.get_mut(id) else { return };
         if client.watch.as_ref().is_none_or(|w| w.due() > now) {
             return;
         }
         let Some(mut watch) = client.watch.take() else { return };
         let frame = mixer.frame_now();
-        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), frame };
+        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame };
         watch.pump(&mut Recipient { id, client, view: &view, out, revision, now });
         client.watch = Some(watch);
     }
@@ -544,6 +552,7 @@ impl<M: Mixer> Hub<M> {
         self.maker = vec![None; params];
         self.moving.clear();
         self.figures.clear();
+        self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();
         for (_, client) in self.clients.iter_mut() {
             if let Some(watch) = &mut client.watch {

@@ -14,4 +14,5 @@ pub mod metering;
 pub mod net;
 pub mod record;
 pub mod rig;
+pub mod service;
 pub mod state;

@@ -270,6 +270,7 @@ pub fn canonical(spec: &GraphSpec, tree: &Tree, id: headroom_dsp::tree::ParamId)
         Owner::Dca(i) => (format!("dca/{}", spec.dcas[i].id), None),
         Owner::MuteGroup(i) => (format!("mutegroup/{}", spec.mute_groups[i].id), None),
         Owner::Console => return entry.path.clone(),
+        Owner::Status => ("status".to_string(), None),
     };
     let last = entry.path.rsplit('/').next().unwrap_or_default();
     let path = match (entry.slot, strip) {

@@ -56,7 +56,17 @@ impl Headroom {
     /// # Panics
     /// When it ends instead, or says nothing for ten seconds; with what it printed.
     pub fn spawn(arguments: &[&str]) -> Self {
-        let mut child = Self::command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("headroom starts");
+        Self::spawn_with(arguments, |_| {})
+    }
+
+    /// The same with an environment of its own.
+    ///
+    /// # Panics
+    /// As [`Headroom::spawn`].
+    pub fn spawn_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Self::command(arguments);
+        change(&mut command);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("headroom starts");
         let output = Arc::new(Mutex::new(String::new()));
         let (sender, lines) = unbounded();
         let out: Box<dyn std::io::Read + Send> = Box::new(child.stdout.take().expect("its output"));

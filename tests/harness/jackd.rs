@@ -43,14 +43,26 @@ impl Jackd {
         })
     }
 
+    /// [`Jackd::start`] of a server that has another name than the test's, beside it or not.
+    ///
+    /// # Panics
+    /// As [`Jackd::start`].
+    pub fn start_named(name: &str, rate: u32, period: u32) -> Self {
+        Self::start_as(name, &["--no-realtime"], rate, period).unwrap_or_else(|log| panic!("{log}"))
+    }
+
     fn start_with(options: &[&str], rate: u32, period: u32) -> Result<Self, String> {
+        let server = std::env::var("JACK_DEFAULT_SERVER").unwrap_or_else(|_| "default".into());
+        Self::start_as(&server, options, rate, period)
+    }
+
+    fn start_as(server: &str, options: &[&str], rate: u32, period: u32) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let log = directory.path().join("jackd.log");
         let out = File::create(&log).expect("a log");
-        let server = std::env::var("JACK_DEFAULT_SERVER").unwrap_or_else(|_| "default".into());
         let child = Command::new("jackd")
             .args(options)
-            .args(["-n", &server, "-d", "dummy", "-C", "2", "-P", "2"])
+            .args(["-n", server, "-d", "dummy", "-C", "2", "-P", "2"])
             .args(["-r", &rate.to_string(), "-p", &period.to_string()])
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("a log"))
@@ -61,7 +73,7 @@ impl Jackd {
         let mut ended = None;
         eventually("jackd answers", || {
             ended = jackd.child.try_wait().expect("its status");
-            ended.is_some() || tool("jack_lsp", &[]).is_some()
+            ended.is_some() || tool("jack_lsp", &["--server", server]).is_some()
         });
         match ended {
             Some(status) => Err(format!("jackd ended with {status}:\n{}", jackd.log())),
@@ -96,6 +108,26 @@ impl Jackd {
     /// Let it go on.
     pub fn thaw(&self) {
         self.signal(Signal::SIGCONT);
+    }
+
+    /// Stop the thread that runs its periods and nothing else of it while `meanwhile` runs, as a sound card does that was
+    /// pulled out: the process lives on. False where this machine does not allow it; then nothing was done.
+    ///
+    /// # Panics
+    /// When it has no such thread.
+    pub fn without_driver(&self, periods_a_second: f64, meanwhile: impl FnOnce()) -> bool {
+        use nix::libc::{PTRACE_ATTACH, PTRACE_DETACH, c_void, ptrace};
+        let nothing = std::ptr::null_mut::<c_void>();
+        let thread = crate::Thread::of_audio(Pid::from_raw(self.child.id() as i32), periods_a_second).id.as_raw();
+        // SAFETY: a request of the kernel that touches no memory of ours; it stops this one thread of our own child.
+        if unsafe { ptrace(PTRACE_ATTACH, thread, nothing, nothing) } != 0 {
+            eprintln!("**** SKIPPED, threads cannot be traced here ****");
+            return false;
+        }
+        meanwhile();
+        // SAFETY: as above; it lets the thread go on.
+        assert_eq!(unsafe { ptrace(PTRACE_DETACH, thread, nothing, nothing) }, 0, "the thread goes on");
+        true
     }
 
     /// Kill it without a chance to say goodbye.

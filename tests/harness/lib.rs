@@ -37,7 +37,8 @@ pub use needs::{here, in_path};
 pub use osc::{Osc, Status, message};
 pub use peer::Peer;
 pub use peer_process::peer_main;
-pub use process::{Thread, resident_kb};
+pub use process::{Thread, files, resident_kb, threads};
+pub use rosc::OscMessage;
 pub use wav::{frames, peak, read_wav, side, tone, write_wav};
 
 /// Ask until the answer is yes; panic, naming what was awaited, when it is not within ten seconds.

@@ -55,6 +55,22 @@ impl Thread {
     }
 }
 
+/// Threads that a process has now.
+///
+/// # Panics
+/// When there is no such process.
+pub fn threads(process: Pid) -> usize {
+    std::fs::read_dir(format!("/proc/{process}/task")).expect("a process").count()
+}
+
+/// Files and sockets that a process has open now.
+///
+/// # Panics
+/// When there is no such process.
+pub fn files(process: Pid) -> usize {
+    std::fs::read_dir(format!("/proc/{process}/fd")).expect("a process").count()
+}
+
 /// Memory that a process holds now, in kilobytes.
 ///
 /// # Panics

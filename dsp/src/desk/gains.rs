@@ -126,7 +126,7 @@ impl Desk {
         match group {
             Owner::Dca(d) => self.on(self.ids[s].dca.get(d).copied().flatten()),
             Owner::MuteGroup(m) => self.on(self.ids[s].mute_group.get(m).copied().flatten()),
-            Owner::Strip(_) | Owner::Console => false,
+            Owner::Strip(_) | Owner::Console | Owner::Status => false,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::kernel::talkers::Talkers;
 use crate::kernel::tape::Tape;
 #[cfg_attr(fastest_path, allow(unused_imports))]
 use crate::lanes::{Lanes, One32, One64, Pair, Path};
-use crate::meter::{Latest, Meters, Peak, StripMeters};
+use crate::meter::{Cost, Latest, Meters, Peak, StripMeters};
 use crate::network::{Network, Parts, Runs};
 use crate::param::Value;
 use crate::proc::delay::Delay;
@@ -204,6 +204,7 @@ pub fn network(
                 ..StripMeters::default()
             })
             .collect(),
+        costs: plan.banks.iter().map(|b| Cost::of(b.lanes.iter().flatten().map(|who| who.0).collect())).collect(),
     });
     let maker = Maker {
         spec,

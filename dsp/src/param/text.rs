@@ -25,6 +25,8 @@ impl Unit {
             Unit::Hz => "Hz",
             Unit::Ms => "ms",
             Unit::S => "s",
+            Unit::Us => "µs",
+            Unit::Percent => "%",
             Unit::Frames => "frames",
             Unit::DbOct => "dB/oct",
             Unit::Bits => "bit",

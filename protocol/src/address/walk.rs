@@ -15,7 +15,7 @@ const NORM_PART: Segment<'static> = Segment { names: &["norm"], guarded: true };
 
 impl AddressSpace {
     /// The parameters whose address matches, each once, in the order of the tree, `limit` at most.
-    /// Meters and loudness only if the pattern spells that part.
+    /// Meters, loudness and status only if the pattern spells that part.
     pub fn matches(&self, pattern: &Pattern, limit: usize) -> Vec<ParamId> {
         let mut search = Search { space: self, pattern, limit, norm: false, found: Vec::new(), below: Vec::new() };
         search.from(pattern.start());
@@ -50,7 +50,8 @@ impl Search<'_> {
         }
         for kind in &self.space.kinds {
             let root = kind.name == super::CONSOLE;
-            let walk = if root { walk } else { self.pattern.step(walk, Segment { names: &[kind.name], guarded: false }) };
+            let guarded = kind.name == super::STATUS;
+            let walk = if root { walk } else { self.pattern.step(walk, Segment { names: &[kind.name], guarded }) };
             if walk.is_over() {
                 continue;
             }

@@ -52,8 +52,15 @@ pub static COMMANDS: &[Command] = &[
         address: "/status",
         args: "",
         answer: "s:name value …",
-        doc: "How the server is: backend, xruns, missing ports, clients, what was dropped or came late; state, state-revision and state-error: where what was set is saved, up to which revision, and why not",
+        doc: "How the server is, in one message: what stands below /status, `-` for `/` in names (process-p99), but for ledger and banks",
         parse: |_, _| Ok(Intent::Status),
+    },
+    Command {
+        address: "/status/reset",
+        args: "",
+        answer: "",
+        doc: "Times, xruns, ledger and costs of banks below /status count anew",
+        parse: |reader, _| Ok(reader.pressed(Intent::StatusReset)),
     },
     Command {
         address: "/subscribe",

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::ports::Plan;
 use super::realtime::{advice, monotonic_nanos, set_realtime, sleep_until};
 use super::{
-    Backend, BackendEvent, Callback, Config, Format, Io, MAX_PERIOD, PortSpec, PortStatus, Rack, Status, Timing, Xrun, XrunCause,
+    Backend, BackendEvent, Callback, Config, Evidence, Format, Io, MAX_PERIOD, PortSpec, PortStatus, Rack, Status, Timing, Xrun,
+    XrunCause,
 };
 
 /// Below JACK's usual 70 to 80, above everything that is not audio.
@@ -20,6 +21,9 @@ const PRIORITY: i32 = 60;
 
 /// A clock that is this late skips ahead; one that is less late catches up, period after period.
 const CATCH_UP_NANOS: u64 = 100_000_000;
+
+/// Events that may wait: the audio thread neither waits nor allocates for them.
+const EVENTS: usize = 64;
 
 /// A thread that calls the engine once a period.
 pub(crate) struct InternalClock {
@@ -89,10 +93,13 @@ fn run(rack: &mut Rack, format: Format, role: &Role, stop: &AtomicBool) {
         if periods.finish(now)
             && let Role::Backend(events) = role
         {
-            rack.timing.count_xrun();
             let took = now - woken;
             let cause = if took >= periods.nanos() { XrunCause::Processing } else { XrunCause::Wakeup };
-            let _ = events.send(BackendEvent::Xrun(Xrun { nanos: now, cause }));
+            rack.timing.count_xrun(cause);
+            let evidence =
+                Evidence { process: took, wakeup: woken.saturating_sub(due), interval: now - due, gap: 0, waited: None };
+            // Where nobody takes them there is no room for more than a few; they are counted all the same.
+            let _ = events.try_send(BackendEvent::Xrun(Xrun { nanos: now, cause, evidence }));
         }
     }
 }
@@ -174,7 +181,7 @@ pub struct InternalBackend {
 impl InternalBackend {
     /// Open it with these ports, which lead nowhere.
     pub fn open(config: &Config, ports: Vec<PortSpec>) -> Self {
-        let (sender, events) = unbounded();
+        let (sender, events) = bounded(EVENTS);
         InternalBackend {
             format: config.format,
             plan: Mutex::new(Plan::new(ports)),
@@ -225,6 +232,7 @@ impl Backend for InternalBackend {
             format: self.format,
             running: lock(&self.clock).is_some(),
             outages: 0,
+            last_return: Default::default(),
             ports: plan.in_order().map(|(_, spec)| unwired(spec)).collect(),
         }
     }

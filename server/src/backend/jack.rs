@@ -18,11 +18,13 @@ use super::internal::lock;
 use super::ports::Plan;
 use super::{Backend, BackendEvent, Callback, Config, Error, Format, PortSpec, Rack, Status, Timing};
 use supervisor::{Message, Supervisor};
+use wiring::Wiring;
 
 mod connect;
 mod session;
 pub(crate) use session::log_quietly;
 mod supervisor;
+mod wiring;
 mod worker;
 
 /// How long the first attempt to reach a server may take before the console goes on without it.
@@ -38,6 +40,8 @@ pub(super) struct Common {
     plan: Arc<Mutex<Plan>>,
     status: Arc<Mutex<Status>>,
     timing: Arc<Timing>,
+    /// What others connected and took apart, over all sessions.
+    wiring: Arc<Mutex<Wiring>>,
     supervisor: Sender<Message>,
 }
 
@@ -75,9 +79,11 @@ impl JackBackend {
                 format: config.format,
                 running: false,
                 outages: 0,
+                last_return: Default::default(),
                 ports: Vec::new(),
             })),
             timing: Arc::default(),
+            wiring: Arc::default(),
             supervisor: sender,
         };
         let (attempted, attempts) = bounded(1);

@@ -39,6 +39,12 @@ pub(crate) fn is_realtime(thread: i32) -> bool {
     matches!(policy & !libc::SCHED_RESET_ON_FORK, libc::SCHED_FIFO | libc::SCHED_RR)
 }
 
+/// For how long a thread of this process was ready and had no processor, ever; None where the kernel does not count it.
+pub(crate) fn waited_nanos(thread: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    stat.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// Keep all memory of the process, present and future, from being paged out.
 ///
 /// Where the limit on locked memory is finite nothing is locked at all: under `MCL_FUTURE` an ordinary

@@ -1,9 +1,11 @@
 //! `headroom run` and `headroom demo`: the server, in the foreground.
 
+use super::rehearsal::Rehearsal;
 use super::{Fail, load_rig};
 use crate::audiofile::Bits;
 use crate::backend::realtime::{advice, lock_memory};
-use crate::backend::{self, Kind, Sourced};
+use crate::backend::source::MAX_SOURCES;
+use crate::backend::{self, Format, Kind, Sourced};
 use crate::console::{Console, LiveOptions, Source, port_specs};
 use crate::cues::{self, Cue, Player};
 use crate::demo::band::Song;
@@ -12,6 +14,7 @@ use crate::hub::Hub;
 use crate::net::{Event, Mail, Server, Sockets, moment};
 use crate::record::{Recorder, Recording};
 use crate::rig::{self, Rig};
+use crate::service::{Pulse, Service};
 use crate::state::{self, load};
 use headroom_dsp::graph::schedule::Ports;
 use headroom_dsp::lanes::Path as LanePath;
@@ -19,8 +22,8 @@ use headroom_protocol::osc::decode;
 use headroom_protocol::osc::encode::{Arg, Encoder};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Arguments of `run`.
@@ -48,6 +51,10 @@ pub struct RunArgs {
     /// Stops after this many seconds of audio.
     #[arg(long)]
     seconds: Option<f64>,
+    /// Tries a rig without a band and without a sound: a built-in source plays all inputs, no port is connected, and the
+    /// control port is a free one that this machine alone reaches.
+    #[arg(long)]
+    rehearse: bool,
 }
 
 /// Arguments of `demo`.
@@ -102,6 +109,7 @@ struct Session {
     bits: Bits,
     seconds: Option<f64>,
     demo: bool,
+    rehearse: bool,
     /// None: nothing is saved.
     state: Option<state::Options>,
 }
@@ -117,7 +125,11 @@ fn kind(name: Option<&str>, rig: &Rig) -> Kind {
 /// Runs `headroom run`.
 pub fn run(args: &RunArgs) -> Result<(), Fail> {
     args.log.start()?;
-    let rig = load_rig(&args.rig)?;
+    let mut rig = load_rig(&args.rig)?;
+    if args.rehearse {
+        rig.settings.osc.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        rig.settings.osc.peers.clear();
+    }
     let cues = args.cues.as_deref().map_or(Ok(Vec::new()), cues::load).map_err(Fail::Input)?;
     let mut record = Vec::new();
     for text in &args.record {
@@ -129,7 +141,8 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
     let state = Some(state::Options { dir: args.state.clone(), fresh: args.fresh });
     let file = Some(args.rig.clone());
     let cue_file = args.cues.clone();
-    play(Session { rig, file, kind, cues, cue_file, record, bits: Bits::Float32, seconds: args.seconds, demo: false, state })
+    let (bits, seconds, rehearse) = (Bits::Float32, args.seconds, args.rehearse);
+    play(Session { rig, file, kind, cues, cue_file, record, bits, seconds, demo: false, rehearse, state })
 }
 
 /// How much of a demo without a way to the speakers is recorded.
@@ -157,6 +170,7 @@ pub fn demo(args: &DemoArgs) -> Result<(), Fail> {
         bits: Bits::Int24,
         seconds: args.seconds,
         demo: true,
+        rehearse: false,
         state,
     })
 }
@@ -180,6 +194,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let config = backend::Config {
         client: audio.client.clone(),
         format: backend::Format { rate: audio.rate, period: audio.period as u32 },
+        connects: !session.rehearse,
     };
     let ports = Ports::of(&session.rig.spec);
     let backend = backend::open(session.kind, &config, port_specs(&ports)).map_err(|e| Fail::running(e.to_string()))?;
@@ -221,14 +236,18 @@ fn play(mut session: Session) -> Result<(), Fail> {
         Console::start(desk, backend, options, |live| {
             Box::new(Sourced::new(BandSource::new(song), live, &(0..inputs).collect::<Vec<_>>()))
         })
+    } else if session.rehearse {
+        let played: Vec<usize> = (0..inputs.min(MAX_SOURCES)).collect();
+        Console::start(desk, backend, options, |live| Box::new(Sourced::new(Rehearsal::new(format.rate), live, &played)))
     } else {
         Console::start(desk, backend, options, |live| Box::new(live))
     };
     announce(&session, &console, at, from_state);
     if let Some(aside) = aside {
-        println!("state set aside as {}", aside.display());
+        say!("state set aside as {}", aside.display());
     }
     let backend = console.status().backend;
+    let line = standing(&console);
     let revision =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
     let hub = Hub::new(console, &session.rig.settings.osc, revision, Box::new(moment));
@@ -239,7 +258,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let heard = backend == "JACK";
     let shown = silent() || (!heard && std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let cue_player = CuePlayer::new(session.cues, player, rate, first);
-    let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && shown, &thread);
+    let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && shown, line, &thread);
     ended.send(Event::Stop);
     match thread.join() {
         Ok(Ok(hub)) => hub.into_mixer().stop(),
@@ -249,7 +268,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     if let Some(recording) = recording {
         for done in recording.stop() {
             let (path, frames) = done?;
-            println!("recorded {}  {:.2} s", path.display(), frames as f64 / rate);
+            say!("recorded {}  {:.2} s", path.display(), frames as f64 / rate);
         }
     }
     result
@@ -269,7 +288,7 @@ fn announce(session: &Session, console: &Console, at: std::net::SocketAddr, from
         Some(1) => ", 1 value from state".into(),
         Some(n) => format!(", {n} values from state"),
     };
-    println!(
+    say!(
         "headroom ready: osc {host}:{} audio {} {} Hz period {} rig \"{}\"{state}",
         at.port(),
         status.backend,
@@ -278,7 +297,7 @@ fn announce(session: &Session, console: &Console, at: std::net::SocketAddr, from
         session.rig.spec.name
     );
     for (port, wanted) in status.missing() {
-        println!("waiting for {wanted} to connect {port}");
+        say!("waiting for {wanted} to connect {port}");
     }
     if session.demo {
         let sound = std::env::var("HEADROOM_SOUND").unwrap_or_default();
@@ -288,16 +307,60 @@ fn announce(session: &Session, console: &Console, at: std::net::SocketAddr, from
             _ if session.record.is_empty() => "nowhere: no JACK server answers; --record FILE writes it to a file".to_string(),
             _ => "only into the recording: no JACK server answers".to_string(),
         };
-        println!("sound: {way}");
-        println!("try:");
-        println!("  headroom send --to {host}:{} /ch/lead-vox/fader -20", at.port());
-        println!("  headroom send --to {host}:{} /dca/band/mute on", at.port());
-        println!("  oscsend {host} {} /fade sff /bus/plate/fader 6 4", at.port());
+        say!("sound: {way}");
+        say!("try:");
+        say!("  headroom send --to {host}:{} /ch/lead-vox/fader -20", at.port());
+        say!("  headroom send --to {host}:{} /dca/band/mute on", at.port());
+        say!("  oscsend {host} {} /fade sff /bus/plate/fader 6 4", at.port());
     }
     tracing::info!(lanes = LanePath::best().name(), strips = session.rig.spec.strips.len(), "started");
 }
 
 type Hubs = Hub<Console>;
+
+/// What the hub's thread tells the one that waits.
+#[derive(Default)]
+struct Seen {
+    frames: AtomicU64,
+    turns: AtomicU64,
+    under_way: AtomicBool,
+    line: Mutex<String>,
+}
+
+impl Seen {
+    /// On the hub's thread.
+    fn look(&self, hub: &mut Hubs) {
+        self.frames.store(hub.frame_now(), Ordering::Release);
+        let turns = self.turns.fetch_add(1, Ordering::AcqRel);
+        // The line is for people: some times a second is often enough.
+        if turns.is_multiple_of(64) {
+            let line = standing(hub.mixer());
+            *self.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        }
+        self.under_way.store(false, Ordering::Release);
+    }
+
+    fn pulse(&self) -> Pulse {
+        Pulse { turns: self.turns.load(Ordering::Acquire), frames: self.frames.load(Ordering::Acquire) }
+    }
+
+    fn line(&self) -> String {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How the console stands, in one line for `systemctl status`.
+fn standing(console: &Console) -> String {
+    let status = console.status();
+    let Format { rate, period } = status.format;
+    match (status.backend, status.running) {
+        ("JACK", false) => "waiting for a JACK server; control is up".into(),
+        (backend, _) => {
+            let (xruns, outages) = (console.timing().xruns(), status.outages);
+            format!("{backend} {rate} Hz period {period}, {xruns} xruns, {outages} outages")
+        }
+    }
+}
 
 /// Waits for a signal, the end of the recording, or the hub's end; plays cues and shows meters.
 fn wait(
@@ -306,6 +369,7 @@ fn wait(
     recording: Option<&Recording>,
     until: Option<u64>,
     meters: bool,
+    line: String,
     hub: &std::thread::JoinHandle<std::io::Result<Hubs>>,
 ) -> Result<(), Fail> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Fail::running(e.to_string()))?;
@@ -314,32 +378,47 @@ fn wait(
         let listen = |kind| signal(kind).map_err(|e| Fail::running(e.to_string()));
         let (mut int, mut term, mut hup) =
             (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
-        let frame = Arc::new(AtomicU64::new(0));
+        let pulse: Arc<Seen> = Arc::default();
         let cues = Arc::new(Mutex::new(cues));
+        let mut service = Service::of_environment();
+        service.ready(&line);
+        let reloaded = Arc::new(AtomicBool::new(false));
         let meter = meters.then(|| Meter::open(mail));
         let mut every = tokio::time::interval(Duration::from_millis(5));
         let mut shown = Instant::now();
-        let local = mail.open("signals".into(), Box::new(|_| {}));
+        let done = reloaded.clone();
+        // Whatever is answered to a reload, an error too, ends it.
+        let local = mail.open("signals".into(), Box::new(move |_| done.store(true, Ordering::Release)));
         loop {
             tokio::select! {
-                _ = int.recv() => return Ok(()),
-                _ = term.recv() => return Ok(()),
-                _ = hup.recv() => mail.send(Event::Packet(local, packet("/rig/reload", &[]))),
+                _ = int.recv() => break,
+                _ = term.recv() => break,
+                _ = hup.recv() => {
+                    service.reloading();
+                    mail.send(Event::Packet(local, packet("/rig/reload", &[])));
+                }
                 _ = every.tick() => {
                     if hub.is_finished() {
-                        return Ok(());
+                        break;
                     }
-                    let (seen, due) = (frame.clone(), cues.clone());
-                    mail.send(Event::Errand(Box::new(move |hub| {
-                        seen.store(hub.frame_now(), Ordering::Release);
-                        if let Ok(mut due) = due.lock() {
-                            due.play(hub);
-                        }
-                    })));
-                    let now = frame.load(Ordering::Acquire);
+                    if reloaded.swap(false, Ordering::AcqRel) {
+                        service.ready(&pulse.line());
+                    }
+                    // One errand at a time: a hub that hangs is not buried under them.
+                    if !pulse.under_way.swap(true, Ordering::AcqRel) {
+                        let (seen, due) = (pulse.clone(), cues.clone());
+                        mail.send(Event::Errand(Box::new(move |hub| {
+                            seen.look(hub);
+                            if let Ok(mut due) = due.lock() {
+                                due.play(hub);
+                            }
+                        })));
+                    }
+                    let now = pulse.frames.load(Ordering::Acquire);
+                    service.beat(Instant::now(), pulse.pulse(), || pulse.line());
                     let done = recording.map_or(until.is_some_and(|u| now >= u), |r| until.is_some() && r.is_done());
                     if done {
-                        return Ok(());
+                        break;
                     }
                     if let Some(meter) = &meter && shown.elapsed() > Duration::from_millis(100) {
                         shown = Instant::now();
@@ -348,6 +427,8 @@ fn wait(
                 }
             }
         }
+        service.stopping();
+        Ok(())
     })
 }
 

@@ -1,18 +1,15 @@
 //! `headroom send`: one message to a running server, and what it answers.
 
 use super::Fail;
+use super::client::{PATIENCE, server};
 use crate::cues::guess;
 use headroom_protocol::intent::command;
 use headroom_protocol::osc::decode::{self, Arg, Message, Packet};
 use headroom_protocol::osc::encode::Encoder;
 use headroom_protocol::pattern::is_pattern;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Instant;
 
-/// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Port where none is named.
-const PORT: u16 = 9000;
 /// Asked after a pattern: what comes before its answer belongs to the pattern.
 const END: &str = "/info";
 
@@ -38,12 +35,6 @@ pub fn run(args: &SendArgs) -> Result<(), Fail> {
         println!("{line}");
     }
     Ok(())
-}
-
-fn server(to: &str) -> Result<SocketAddr, Fail> {
-    let found = to.to_socket_addrs().or_else(|_| (to.trim_matches(['[', ']']), PORT).to_socket_addrs());
-    let at = found.ok().and_then(|mut all| all.next());
-    at.ok_or_else(|| Fail::input(format!("\"{to}\" is nowhere to send to; expected HOST:PORT, such as 192.168.1.20:9000")))
 }
 
 /// Sends, and gives the lines that the answer makes.
@@ -172,6 +163,6 @@ mod tests {
         let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         assert!(matches!(exchange(nobody, "/info", &[]), Err(Fail::Running(_))));
         assert!(matches!(server("nowhere.invalid:1"), Err(Fail::Input(_))));
-        assert_eq!(server("127.0.0.1").unwrap().port(), PORT);
+        assert_eq!(server("127.0.0.1").unwrap().port(), super::super::client::PORT);
     }
 }

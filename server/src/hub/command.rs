@@ -20,7 +20,8 @@ impl<M: Mixer> Hub<M> {
             Intent::Info => self.info(from, now),
             Intent::Ping(message) => self.ping(from, message),
             Intent::Status => self.status(from, now),
-            Intent::Subscribe(wish) => return self.subscribe(from, *wish),
+            Intent::StatusReset => self.reset_status(from, now),
+            Intent::Subscribe(wish) => return self.subscribe(from, *wish, now),
             Intent::Unsubscribe(text) => return self.unsubscribe(from, text.as_deref(), now),
             Intent::Sync(seen) => return self.sync(from, seen),
             Intent::ClientPort(port) => return self.port(from, port, now),
@@ -64,9 +65,10 @@ impl<M: Mixer> Hub<M> {
         self.pings.push(Ping { from, message, after });
     }
 
-    fn subscribe(&mut self, from: ClientId, wish: Subscribe) -> Result<(), String> {
-        let client = self.clients.get(from).ok_or("unknown client")?;
+    fn subscribe(&mut self, from: ClientId, wish: Subscribe, now: u64) -> Result<(), String> {
         let targets = self.space.targets(&wish.pattern, usize::MAX);
+        self.refresh(&targets, now);
+        let client = self.clients.get(from).ok_or("unknown client")?;
         client.span.in_scope(|| tracing::debug!(pattern = &*wish.text, addresses = targets.len(), "subscribes"));
         let answer = vec![Arg::from(&*wish.text), Arg::Int(targets.len() as i32)];
         let rate = wish.rate_hz.map(f64::from);

@@ -126,24 +126,33 @@ impl<M: Mixer> Hub<M> {
         refused.map_or(Ok(()), Err)
     }
 
+    /// Figures that nobody watches are looked up when they are asked for.
+    pub(super) fn refresh(&mut self, targets: &[Target], now: u64) {
+        if targets.iter().any(|t| self.standing.contains(t.param)) {
+            self.look_at_figures(now);
+        }
+    }
+
     /// Answers with the present value of one address.
     fn tell(&mut self, to: ClientId, target: Target, now: u64) {
-        let Hub { mixer, space, board, out, .. } = self;
-        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), frame: mixer.frame_now() };
+        self.refresh(&[target], now);
+        let Hub { mixer, space, board, out, standing, .. } = self;
+        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now() };
         let begun = out.message(&view.address(target), view.told(target));
         self.answer(to, begun, now);
     }
 
     /// Present values as bundles that fit a datagram, as far as the client may be sent them.
     fn tell_many(&mut self, to: ClientId, targets: &[Target], now: u64) {
+        self.refresh(targets, now);
         let mut rest = targets;
         while !rest.is_empty() {
             if !self.clients.get_mut(to).is_some_and(|c| c.has_credit(now)) {
                 self.counters.dropped += 1;
                 return;
             }
-            let Hub { mixer, space, board, out, .. } = self;
-            let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), frame: mixer.frame_now() };
+            let Hub { mixer, space, board, out, standing, .. } = self;
+            let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now() };
             let begun = out.bundle();
             while let Some((target, behind)) = rest.split_first()
                 && out.element(begun, DATAGRAM, &view.address(*target), view.told(*target))

@@ -1,12 +1,12 @@
-//! `/status`: how the server stands, as names and values in one message.
+//! `/status`: how the server stands, as values below it and as names and values in one message.
 
 use super::Hub;
+use super::figures::Known;
 use super::mixer::Mixer;
+use headroom_dsp::param::Value;
+use headroom_dsp::tree::ParamId;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::osc::encode::Arg;
-
-/// Bytes of missing ports that are named.
-const NAMED: usize = 400;
 
 /// What happened since the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,51 +34,57 @@ pub struct Counters {
 }
 
 impl<M: Mixer> Hub<M> {
-    /// Names and values, in turn; times of processing are in microseconds.
+    /// Looks the figures below `/status` up, where they are not fresh.
+    pub(super) fn look_at_figures(&mut self, now: u64) {
+        if !self.standing.are_stale(now) {
+            return;
+        }
+        let known = Known {
+            counters: self.counters,
+            clients: self.clients.count(),
+            subscribers: self.watching.len(),
+            revision: self.revision,
+            waiting: self.timed.len(),
+        };
+        self.standing.look(&self.mixer, &known, now);
+    }
+
+    /// Tells subscribers the figures that changed, and nobody anything where none subscribed to them.
+    pub(super) fn watch_standing(&mut self, now: u64) {
+        let watched: Vec<ParamId> = self.standing.ids().filter(|id| self.is_watched(*id)).collect();
+        if watched.is_empty() {
+            return;
+        }
+        let before: Vec<Option<Value>> = watched.iter().map(|id| self.standing.get(*id).cloned()).collect();
+        self.look_at_figures(now);
+        for (id, before) in watched.into_iter().zip(before) {
+            if self.standing.get(id) != before.as_ref() {
+                self.record(id, None);
+            }
+        }
+    }
+
+    fn is_watched(&self, id: ParamId) -> bool {
+        let watches = self.watching.iter().filter_map(|client| self.clients.get(*client)?.watch.as_ref());
+        watches.into_iter().any(|watch| watch.wants(id))
+    }
+
+    /// Names and values, in turn.
     pub(super) fn status(&mut self, from: ClientId, now: u64) {
-        let backend = self.mixer.status();
-        let missing: Vec<String> = backend.missing().map(|(port, pattern)| format!("{port}: {pattern}")).collect();
-        let mut missing = missing.join(", ");
-        missing.truncate(missing.floor_char_boundary(NAMED));
-        let whole = |n: u64| Arg::Int(n.min(i32::MAX as u64) as i32);
-        let c = self.counters;
-        let state = self.mixer.state().unwrap_or_default();
-        let timing = self.mixer.timing();
-        let micros = |nanos: u64| Arg::Float(nanos as f32 / 1e3);
-        let words = [
-            ("backend", Arg::from(backend.backend)),
-            ("running", Arg::Int(backend.running.into())),
-            ("rate", Arg::Int(backend.format.rate as i32)),
-            ("period", Arg::Int(backend.format.period as i32)),
-            ("periods", whole(timing.process.count())),
-            ("process-p50", micros(timing.process.quantile(0.5))),
-            ("process-p99", micros(timing.process.quantile(0.99))),
-            ("process-p999", micros(timing.process.quantile(0.999))),
-            ("process-max", micros(timing.process.max())),
-            ("faults", whole(timing.faults())),
-            ("xruns", whole(timing.xruns())),
-            ("unmeasured", whole(self.mixer.unmeasured())),
-            ("outages", whole(backend.outages)),
-            ("missing", Arg::from(missing)),
-            ("clients", whole(self.clients.count() as u64)),
-            ("subscribers", whole(self.watching.len() as u64)),
-            ("revision", Arg::Int(self.revision)),
-            ("queue", whole(self.mixer.queue_depth() as u64)),
-            ("waiting", whole(self.timed.len() as u64)),
-            ("late", whole(c.late + self.mixer.late())),
-            ("packets", whole(c.packets)),
-            ("malformed", whole(c.malformed)),
-            ("refused", whole(c.refused)),
-            ("dropped", whole(c.dropped)),
-            ("kernel-dropped", whole(c.kernel_dropped)),
-            ("unsent", whole(c.unsent)),
-            ("sets", whole(c.sets)),
-            ("coalesced", whole(c.coalesced)),
-            ("errors", whole(c.errors)),
-            ("state", Arg::from(state.path)),
-            ("state-revision", Arg::Int(state.saved)),
-            ("state-error", Arg::from(state.error.unwrap_or_default())),
-        ];
-        self.reply(from, "/status", words.into_iter().flat_map(|(name, value)| [Arg::from(name), value]), now);
+        self.look_at_figures(now);
+        let words = self
+            .standing
+            .named()
+            .flat_map(|(path, decl, value)| [Arg::from(path.replace('/', "-")), headroom_protocol::coerce::answer(decl, value)]);
+        let words: Vec<Arg> = words.collect();
+        self.reply(from, "/status", words, now);
+    }
+
+    /// Counts times, xruns and costs anew.
+    pub(super) fn reset_status(&mut self, from: ClientId, now: u64) {
+        self.mixer.timing().reset();
+        self.mixer.meters().costs.iter().for_each(headroom_dsp::meter::Cost::reset);
+        self.standing.forget_look();
+        self.reply(from, "/status/reset", [], now);
     }
 }

@@ -1,5 +1,6 @@
 //! What addresses tell now.
 
+use super::figures::Figures;
 use super::meters::{Board, Gauge, faults};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::meter::Meters;
@@ -16,6 +17,7 @@ pub(super) struct View<'a> {
     pub desk: &'a Desk,
     pub board: &'a Board,
     pub meters: &'a Meters,
+    pub standing: &'a Figures,
     /// The engine's frame: something on its way is told where it is.
     pub frame: u64,
 }
@@ -62,6 +64,7 @@ impl View<'_> {
         match (entry.decl.access, entry.owner) {
             (Access::Read, Owner::Strip(s)) if entry.path == "fault" => Value::Int(i64::from(faults(self.meters, s))),
             (Access::Read, Owner::Strip(s)) if entry.path == "latency" => Value::Int(self.desk.plan().latencies.own(s) as i64),
+            (Access::Read, Owner::Status) => self.standing.get(id).unwrap_or(&entry.default).clone(),
             (Access::Read, _) => self.figure(id).unwrap_or_else(|| entry.default.clone()),
             _ => self.desk.present(id, self.frame),
         }
@@ -74,9 +77,10 @@ impl View<'_> {
         Some(self.space.decl(id).clamp(&Value::Float(f64::from(cell.get()))))
     }
 
-    /// All read-only figures.
+    /// All read-only figures of strips.
     pub fn figures(&self) -> Vec<(ParamId, Value)> {
-        let figures = self.space.params().filter(|id| self.space.decl(*id).access == Access::Read);
+        let is_figure = |id: &ParamId| self.space.decl(*id).access == Access::Read && !self.standing.contains(*id);
+        let figures = self.space.params().filter(is_figure);
         figures.map(|id| (id, self.value(id))).collect()
     }
 }

@@ -122,6 +122,12 @@ impl Watch {
         &self.subs
     }
 
+    /// Whether a parameter is subscribed.
+    pub fn wants(&self, id: ParamId) -> bool {
+        let at = index(Target::plain(id));
+        self.owner.get(at..at + 2).is_some_and(|both| both.iter().any(|owner| *owner != 0))
+    }
+
     /// Adds a subscription or replaces the one with the same text; false where there are too many.
     pub fn add(&mut self, wish: Wish, space: &AddressSpace, board: &Board) -> bool {
         let period = |hz: f64| (1e9 / hz.clamp(0.1, FASTEST_HZ)) as u64;

@@ -104,7 +104,7 @@ pub fn emit(rig: &Rig) -> String {
             let (spec, address, i) = match owner {
                 Owner::Dca(i) => (&rig.spec.dcas[i], "dca", i),
                 Owner::MuteGroup(i) => (&rig.spec.mute_groups[i], "mutegroup", i),
-                Owner::Strip(_) | Owner::Console => continue,
+                Owner::Strip(_) | Owner::Console | Owner::Status => continue,
             };
             out.header(header);
             identity(&mut out, rig, owner, (&spec.name, &spec.id, address, i + 1));

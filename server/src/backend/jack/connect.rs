@@ -1,32 +1,45 @@
 //! Connections: made as the rig says, and again when a port that had gone is back.
 //!
 //! A connection is made once for each time that its two ports meet. So a cable that someone pulled by hand
-//! stays pulled, while an application that was restarted gets its cables back.
+//! stays pulled, while an application that was restarted gets its cables back. Cables that someone else made
+//! are remembered too, and what was made and pulled by hand outlives the server: see [`Wiring`].
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use jack::{Client, PortFlags, PortId};
 
+use super::wiring::{Pair, Wiring};
 use crate::backend::PortStatus;
+use crate::backend::internal::lock;
 use crate::backend::ports::{Candidate, Direction, Plan, PortSpec, resolve};
 
 const AUDIO: &str = "32 bit float mono audio";
+/// A client that goes takes its cables along before its ports.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// What has been connected in this session.
-#[derive(Default)]
 pub(super) struct Patchbay {
+    /// Pairs that have met, whether or not someone has pulled the cable since.
     made: HashSet<Pair>,
     /// The pairs of each foreign port by the server's number for it: under its name alone, a port that went
     /// and came back between two rounds would look as if it had never gone.
     numbers: HashMap<PortId, Vec<Pair>>,
+    /// Taken apart, and when: by hand where both ports are still there a moment later.
+    apart: Vec<(PortId, Pair, Instant)>,
+    wiring: Arc<Mutex<Wiring>>,
+    /// Whether what the rig names is connected.
+    connects: bool,
 }
 
-/// Our port's short name, and the other's full name.
-type Pair = (String, String);
-
 impl Patchbay {
-    /// JACK tells of a connection, whoever made it.
-    pub(super) fn connected(&mut self, client: &Client, a: PortId, b: PortId) {
+    pub(super) fn new(wiring: Arc<Mutex<Wiring>>, connects: bool) -> Self {
+        Patchbay { made: HashSet::new(), numbers: HashMap::new(), apart: Vec::new(), wiring, connects }
+    }
+
+    /// JACK tells of a connection, whoever made it or took it apart.
+    pub(super) fn connected(&mut self, client: &Client, a: PortId, b: PortId, connected: bool) {
         let (Some(port_a), Some(port_b)) = (client.port_by_id(a), client.port_by_id(b)) else {
             return;
         };
@@ -35,15 +48,26 @@ impl Patchbay {
             (false, true) => (port_b, port_a, a),
             _ => return,
         };
-        if let (Ok(own), Ok(other)) = (own.short_name(), other.name()) {
-            self.numbers.entry(number).or_default().push((own, other));
+        let (Ok(own), Ok(other)) = (own.short_name(), other.name()) else { return };
+        let pair = (own, other);
+        if !connected {
+            return self.apart.push((number, pair, Instant::now()));
+        }
+        self.numbers.entry(number).or_default().push(pair.clone());
+        self.apart.retain(|(_, p, _)| *p != pair);
+        let mut wiring = lock(&self.wiring);
+        // Not ours, or one of ours that had been pulled.
+        if self.made.insert(pair.clone()) || wiring.is_pulled(&pair) {
+            wiring.was_made(&pair);
         }
     }
 
     /// A port was unregistered.
     pub(super) fn vanished(&mut self, port: PortId) {
+        self.apart.retain(|(number, ..)| *number != port);
         for pair in self.numbers.remove(&port).unwrap_or_default() {
             self.made.remove(&pair);
+            lock(&self.wiring).has_gone(&pair);
         }
     }
 
@@ -53,14 +77,30 @@ impl Patchbay {
         let sources = candidates(client, PortFlags::IS_OUTPUT);
         let sinks = candidates(client, PortFlags::IS_INPUT);
         let exists = |name: &str| sources.iter().chain(&sinks).any(|c| c.name == name);
-        self.made.retain(|(_, other)| exists(other));
+        let mut wiring = lock(&self.wiring);
+        for gone in self.made.extract_if(|(_, other)| !exists(other)) {
+            wiring.has_gone(&gone);
+        }
+        for (number, pair, _) in self.apart.extract_if(.., |(_, _, at)| at.elapsed() > MOMENT) {
+            let same = client.port_by_id(number).and_then(|p| p.name().ok()).is_some_and(|name| name == pair.1);
+            let own = format!("{}:{}", client.name(), pair.0);
+            if same && exists(&own) {
+                tracing::debug!(port = %pair.0, other = %pair.1, "taken apart by hand");
+                wiring.was_pulled(&pair);
+            }
+        }
+        // What was pulled in this session or before it is not made again while its other end is there.
+        self.made.extend(wiring.pulled().filter(|(_, other)| exists(other)).cloned());
+        let by_hand: Vec<Pair> = plan.in_order().flat_map(|(_, spec)| wiring.made_to(&spec.name).cloned()).collect();
+        drop(wiring);
 
         let ours = client.name().to_owned();
         let mut all = Vec::with_capacity(plan.len());
         for (index, spec) in plan.in_order() {
             let others = if spec.direction == Direction::In { &sources } else { &sinks };
             let mut status = PortStatus { name: spec.name.clone(), connected: vec![], missing: vec![] };
-            for pattern in &spec.connect {
+            let named: &[String] = if self.connects { &spec.connect } else { &[] };
+            for pattern in named {
                 let found = resolve(pattern, spec.direction, others, &ours);
                 if found.is_empty() {
                     status.missing.push(pattern.clone());
@@ -69,8 +109,12 @@ impl Patchbay {
                     self.connect(client, &ours, spec, other);
                 }
             }
-            let mine = |pair: &&Pair| pair.0 == spec.name;
-            status.connected = self.made.iter().filter(mine).map(|pair| pair.1.clone()).collect();
+            for (_, other) in by_hand.iter().filter(|(own, other)| *own == spec.name && exists(other) && registered(index)) {
+                self.connect(client, &ours, spec, other);
+            }
+            let wiring = lock(&self.wiring);
+            let wired = |pair: &&Pair| pair.0 == spec.name && !wiring.is_pulled(pair);
+            status.connected = self.made.iter().filter(wired).map(|pair| pair.1.clone()).collect();
             status.connected.sort();
             all.push(status);
         }
@@ -98,6 +142,7 @@ impl Patchbay {
     /// One of our own ports was unregistered.
     pub(super) fn forget(&mut self, name: &str) {
         self.made.retain(|(mine, _)| mine != name);
+        lock(&self.wiring).forget(name);
     }
 }
 

@@ -158,8 +158,6 @@ impl Io for Period<'_> {
 pub(super) struct Process {
     pub(super) shared: Arc<Shared>,
     pub(super) table: Box<Table>,
-    /// Whether JACK tells time by `CLOCK_MONOTONIC`, so that its smoothed cycle start can be used as it is.
-    pub(super) same_clock: bool,
 }
 
 impl Process {
@@ -172,7 +170,7 @@ impl Process {
         }
     }
 
-    fn period(&mut self, scope: &ProcessScope) {
+    fn period(&mut self, client: &Client, scope: &ProcessScope) {
         if self.shared.beats.fetch_add(1, Ordering::Relaxed) == 0 {
             // The one system call, in a period that is silent anyway.
             self.shared.process_thread.store(gettid().as_raw(), Ordering::Relaxed);
@@ -187,7 +185,7 @@ impl Process {
         let sound = match self.shared.seat.take() {
             Some(mut rack) => {
                 let mut io = Period { table: &mut self.table, frames };
-                let start = Self::period_start(self.same_clock, scope);
+                let start = Self::period_start(client, scope);
                 let rate = self.shared.rate.load(Ordering::Relaxed);
                 let sound = rack.process(&mut io, frames, start, rate);
                 // The seat is empty, for the other side fills it only with the engine that is in our hands.
@@ -199,18 +197,19 @@ impl Process {
         self.table.hush(frames, !sound);
     }
 
-    fn period_start(same_clock: bool, scope: &ProcessScope) -> Option<u64> {
-        if !same_clock {
-            return None;
-        }
-        scope.cycle_times().ok().map(|t| t.current_usecs * 1_000)
+    /// When the period began by `CLOCK_MONOTONIC`, from JACK's smoothed time of it. JACK's own clock is another, the raw
+    /// one, and drifts away from this one by what the system's is slewed; both are read from user space.
+    fn period_start(client: &Client, scope: &ProcessScope) -> Option<u64> {
+        let began = scope.cycle_times().ok()?.current_usecs;
+        let ago = client.time().saturating_sub(began);
+        Some(monotonic_nanos().saturating_sub(ago * 1_000))
     }
 }
 
 impl jack::ProcessHandler for Process {
-    fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+    fn process(&mut self, client: &Client, scope: &ProcessScope) -> Control {
         self.shared.inside.fetch_add(1, Ordering::SeqCst);
-        self.period(scope);
+        self.period(client, scope);
         let quit = self.shared.quit.load(Ordering::Relaxed);
         self.shared.inside.fetch_sub(1, Ordering::SeqCst);
         if quit { Control::Quit } else { Control::Continue }
@@ -262,9 +261,7 @@ impl jack::NotificationHandler for Notify {
     }
 
     fn ports_connected(&mut self, _: &Client, a: PortId, b: PortId, connected: bool) {
-        if connected {
-            self.task(Task::Connected(a, b));
-        }
+        self.task(Task::Connected(a, b, connected));
     }
 
     fn xrun(&mut self, _: &Client) -> Control {

@@ -10,12 +10,15 @@ use super::session::Shared;
 use super::worker::{self, Leave, Task};
 use super::{CLOSING, Common};
 use crate::backend::internal::{InternalClock, Role, lock};
+use crate::backend::ledger::Return;
 use crate::backend::realtime::is_realtime;
-use crate::backend::timing::Recent;
-use crate::backend::{BackendEvent, Format, Rack, Xrun};
+use crate::backend::realtime::waited_nanos;
+use crate::backend::{BackendEvent, Evidence, Format, Rack, Xrun};
 
 /// How often the heartbeat is looked at.
 const TICK: Duration = Duration::from_millis(20);
+/// The least time of which xruns are judged.
+const RECENT: Duration = Duration::from_millis(20);
 /// A supervisor that slept this long itself cannot blame JACK for the silence.
 const OVERSLEPT: Duration = Duration::from_millis(150);
 /// How often the worker of a stalled session looks whether the server runs without us. A server that waits for
@@ -34,6 +37,8 @@ pub(super) enum Message {
     Stop(Sender<Option<Box<Rack>>>),
     /// From a worker: no server answered, and it goes on looking.
     NoServer(u64),
+    /// From a worker: a server answered at this time; ports and connections are being made.
+    Answered(u64, Instant),
     /// From a worker: the client is active.
     Opened(u64, Arc<Shared>),
     /// From a worker: it has let go of its client.
@@ -131,7 +136,13 @@ pub(super) struct Supervisor {
     asked_priority: bool,
     /// An outage has been told of, and its end not yet.
     out: bool,
-    recent: [Recent; 2],
+    /// When the last period before it was, and when a server answered again.
+    went: Instant,
+    answered: Instant,
+    recent: [Evidence; 2],
+    rotated: Instant,
+    /// How long the audio thread had waited for a processor, ever, at the last look.
+    waited: Option<u64>,
     ticked: Instant,
 }
 
@@ -147,7 +158,11 @@ impl Supervisor {
             place: Place::Nowhere,
             asked_priority: false,
             out: false,
+            went: Instant::now(),
+            answered: Instant::now(),
             recent: Default::default(),
+            rotated: Instant::now(),
+            waited: None,
             ticked: Instant::now(),
         }
     }
@@ -179,6 +194,7 @@ impl Supervisor {
                 self.release_owner();
                 self.settle();
             }
+            Message::Answered(number, at) if number == self.session.number => self.answered = at,
             Message::Opened(number, shared) if number == self.session.number => self.opened(shared),
             Message::Left(number) if number == self.session.number => self.reopen(),
             Message::Notice(number, notice) if number == self.session.number => self.notice(notice),
@@ -227,10 +243,12 @@ impl Supervisor {
                 self.leave(Leave::Leak);
             }
             Notice::Xrun(nanos) => {
-                self.common.timing.count_xrun();
                 let format = lock(&self.common.status).format;
-                let recent = self.recent[0].max(self.recent[1]).max(self.common.timing.take_recent());
-                self.tell(BackendEvent::Xrun(Xrun { nanos, cause: recent.cause(period_nanos(format)) }));
+                self.recent[0] = self.recent[0].max(self.look());
+                let evidence = self.recent[0].max(self.recent[1]);
+                let cause = evidence.cause(period_nanos(format));
+                self.common.timing.count_xrun(cause);
+                self.tell(BackendEvent::Xrun(Xrun { nanos, cause, evidence }));
             }
             Notice::Freewheel(on) => self.tell(BackendEvent::Freewheel(on)),
         }
@@ -239,7 +257,13 @@ impl Supervisor {
     fn tick(&mut self) {
         let overslept = self.ticked.elapsed() > OVERSLEPT;
         self.ticked = Instant::now();
-        self.recent = [self.common.timing.take_recent(), self.recent[0]];
+        self.recent[0] = self.recent[0].max(self.look());
+        // An xrun is told some time after it happened, and what it was due to lies a period back.
+        let while_ago = RECENT.max(Duration::from_nanos(2 * period_nanos(lock(&self.common.status).format)));
+        if self.rotated.elapsed() > while_ago {
+            self.rotated = Instant::now();
+            self.recent = [Evidence::default(), self.recent[0]];
+        }
         match &mut self.session.stage {
             Stage::Opening => {}
             Stage::Beating(heart) => {
@@ -256,14 +280,15 @@ impl Supervisor {
                 } else if heart.at.elapsed() > heart.patience() {
                     let shared = heart.shared.clone();
                     tracing::warn!("JACK has stopped calling; waiting for it");
+                    self.outage(BackendEvent::Stalled);
                     let heart = Heart::new(shared);
                     self.session.stage = Stage::Stalled { heart, asked: Some(Instant::now() + SECOND_LOOK) };
-                    self.outage(BackendEvent::Stalled);
                     self.settle();
                 }
             }
             Stage::Stalled { heart, asked } => {
                 if heart.has_beaten() {
+                    self.answered = heart.at;
                     let heart = Heart::new(heart.shared.clone());
                     self.adopt_format(heart.format());
                     self.session.stage = Stage::Beating(heart);
@@ -276,6 +301,17 @@ impl Supervisor {
             Stage::Leaving(since) if since.elapsed() > HUNG => self.reopen(),
             Stage::Leaving(_) => {}
         }
+    }
+
+    /// The longest times since the last look, and for how long the audio thread waited for a processor.
+    fn look(&mut self) -> Evidence {
+        let thread = match &self.session.stage {
+            Stage::Beating(heart) => heart.shared.process_thread.load(Ordering::Relaxed),
+            _ => 0,
+        };
+        let before = std::mem::replace(&mut self.waited, if thread == 0 { None } else { waited_nanos(thread) });
+        let waited = self.waited.zip(before).map(|(now, before)| now.saturating_sub(before));
+        Evidence { waited, ..self.common.timing.take_recent() }
     }
 
     /// Take over what audio runs at, and tell when that is news.
@@ -300,14 +336,42 @@ impl Supervisor {
         let mut status = lock(&self.common.status);
         status.running = false;
         // A stalled server that then dies is still one outage.
-        status.outages += u64::from(!std::mem::replace(&mut self.out, true));
+        let first = !std::mem::replace(&mut self.out, true);
+        status.outages += u64::from(first);
         drop(status);
+        if first {
+            self.went = self.last_beat();
+            self.common.timing.went(match &event {
+                BackendEvent::Shutdown(reason) => format!("the JACK server went away ({reason})"),
+                _ => "JACK stopped calling".into(),
+            });
+        }
         self.tell(event);
     }
 
     fn back(&mut self) {
-        if std::mem::take(&mut self.out) {
-            self.tell(BackendEvent::Back);
+        if !std::mem::take(&mut self.out) {
+            return;
+        }
+        let now = Instant::now();
+        let nanos = |since: Instant| now.saturating_duration_since(since).as_nanos() as u64;
+        let how = Return { silence: nanos(self.went), recovery: nanos(self.answered.max(self.went)) };
+        let mut status = lock(&self.common.status);
+        if status.outages > 0 {
+            status.last_return = how;
+            let seconds = |n: u64| (n as f64 / 1e7).round() / 100.0;
+            tracing::info!(silence_s = seconds(how.silence), recovery_s = seconds(how.recovery), "audio is back");
+        }
+        drop(status);
+        self.common.timing.came_back(how);
+        self.tell(BackendEvent::Back);
+    }
+
+    /// When the last period was, as far as that was seen.
+    fn last_beat(&self) -> Instant {
+        match &self.session.stage {
+            Stage::Beating(heart) | Stage::Stalled { heart, .. } => heart.at,
+            _ => Instant::now(),
         }
     }
 

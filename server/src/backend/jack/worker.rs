@@ -13,7 +13,6 @@ use super::session::{Notify, Process, Shared, Slot, Table, exists};
 use super::supervisor::Message;
 use crate::backend::internal::lock;
 use crate::backend::ports::{Direction, PortSpec};
-use crate::backend::realtime::monotonic_nanos;
 
 /// How often a server is looked for.
 const PROBE: Duration = Duration::from_millis(250);
@@ -27,14 +26,13 @@ const LOOK: Duration = Duration::from_millis(500);
 const ENDING: Duration = Duration::from_millis(500);
 /// So many looks in a row, a millisecond apart, must find them so.
 const QUIET_ROUNDS: u32 = 10;
-/// JACK's time and `CLOCK_MONOTONIC` closer than this are the same clock, read twice.
-const SAME_CLOCK_NANOS: u64 = 2_000_000;
 
 /// What a worker is asked to do.
 pub(super) enum Task {
     PortAppeared,
     PortVanished(PortId),
-    Connected(PortId, PortId),
+    /// Two ports were connected, or taken apart.
+    Connected(PortId, PortId, bool),
     PlanChanged,
     Look,
     Leave(Leave),
@@ -145,14 +143,14 @@ struct Worker {
 
 impl Worker {
     fn activate(common: &Common, session: u64, client: Client, own: Sender<Task>) -> Option<Self> {
+        let _ = common.supervisor.send(Message::Answered(session, Instant::now()));
         let ports = register_all(&client, common);
         let shared = Arc::new(Shared::default());
         let (rate, period) = (client.sample_rate(), client.buffer_size());
         shared.rate.store(rate, Relaxed);
         shared.period.store(period, Relaxed);
         let name = client.name().to_owned();
-        let difference = (client.time() * 1_000).abs_diff(monotonic_nanos());
-        let process = Process { shared: shared.clone(), table: table(&ports), same_clock: difference < SAME_CLOCK_NANOS };
+        let process = Process { shared: shared.clone(), table: table(&ports) };
         let notify = Notify { session, shared: shared.clone(), supervisor: common.supervisor.clone(), worker: own };
         let client = match client.activate_async(notify, process) {
             Ok(client) => client,
@@ -171,7 +169,7 @@ impl Worker {
             leaving: Vec::new(),
             exchanging: false,
             stale: false,
-            patchbay: Patchbay::default(),
+            patchbay: Patchbay::new(common.wiring.clone(), common.config.connects),
         };
         // Connected first, so that the owner that waits for the opening finds everything in place.
         worker.round();
@@ -226,8 +224,9 @@ impl Worker {
         match task {
             Task::PortAppeared => {}
             Task::PortVanished(port) => self.patchbay.vanished(port),
-            Task::Connected(a, b) => {
-                self.patchbay.connected(self.client.as_client(), a, b);
+            Task::Connected(a, b, connected) => {
+                self.patchbay.connected(self.client.as_client(), a, b, connected);
+                // A port that goes is taken apart first: whether it stays shows at the next round.
                 return false;
             }
             Task::PlanChanged => self.stale = true,

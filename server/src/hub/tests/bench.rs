@@ -222,7 +222,15 @@ impl Mixer for BenchMixer {
         Vec::new()
     }
     fn status(&self) -> Status {
-        Status { backend: "bench", client: String::new(), format: self.format(), running: true, outages: 0, ports: Vec::new() }
+        Status {
+            backend: "bench",
+            client: String::new(),
+            format: self.format(),
+            running: true,
+            outages: 0,
+            last_return: Default::default(),
+            ports: Vec::new(),
+        }
     }
     fn timing(&self) -> Arc<Timing> {
         Arc::default()

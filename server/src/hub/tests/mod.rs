@@ -3,6 +3,7 @@
 mod bench;
 mod presets;
 mod served;
+mod standing;
 mod telling;
 mod tempo;
 mod timing;
