@@ -11,7 +11,7 @@ mod send;
 
 use crate::audiofile::{Bits, Shape};
 use crate::rig::{self, Rig};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -111,6 +111,11 @@ struct AnalyzeArgs {
     /// A picture: waveform, loudness over time, spectrum; PNG or SVG by its name. Several files get one each, by theirs.
     #[arg(long, value_name = "PICTURE")]
     plot: Option<PathBuf>,
+}
+
+/// The command line as it is declared, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Args::command()
 }
 
 /// Runs the command that the arguments name.
