@@ -18,6 +18,25 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || 
 export SOURCE_DATE_EPOCH
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
+# foreign ARCH: prints a directory with the libraries of ARCH that the build asks pkg-config for. They are unpacked, not
+# installed, by an apt with lists of its own: this machine's architectures stay as they are.
+foreign() {
+  local dir=${XDG_CACHE_HOME:-$HOME/.cache}/headroom/sysroot-$1 apt file
+  if [ ! -e "$dir/complete" ]; then
+    rm -rf "$dir"
+    mkdir -p "$dir"/{lists/partial,archives/partial}
+    apt=(apt-get -qq -o "APT::Architecture=$1" -o "APT::Architectures=$1" -o "Dir::State::Lists=$dir/lists"
+      -o "Dir::Cache=$dir" -o "Dir::State::status=$dir/status" -o APT::Sandbox::User=root)
+    : >"$dir/status"
+    "${apt[@]}" update >&2
+    (cd "$dir" && "${apt[@]}" download libjack-jackd2-dev libjack-jackd2-0 libasound2-dev libasound2 >&2)
+    for file in "$dir"/*.deb; do dpkg-deb -x "$file" "$dir"; done
+    rm -rf "$dir"/{lists,archives,*.deb,*.bin,status}
+    touch "$dir/complete"
+  fi
+  echo "$dir"
+}
+
 # build ARCH: sets `program`.
 build() {
   local triple prefix
@@ -31,9 +50,11 @@ build() {
     arm64) triple=aarch64-unknown-linux-gnu prefix=aarch64-linux-gnu ;;
     *) echo "deb.sh: no package for architecture $1, only amd64 and arm64" >&2; exit 2 ;;
   esac
-  local linker=${triple//-/_}
-  # libjack is loaded at run time, so a compiler and a C library of the other architecture are all it takes.
-  env "CARGO_TARGET_${linker^^}_LINKER=$prefix-gcc" RUSTFLAGS="${DEB_CROSS_RUSTFLAGS:-}" \
+  local linker=${triple//-/_} sysroot libraries
+  sysroot=$(foreign "$1")
+  libraries=$sysroot/usr/lib/$prefix
+  env PKG_CONFIG_ALLOW_CROSS=1 "PKG_CONFIG_SYSROOT_DIR=$sysroot" "PKG_CONFIG_LIBDIR=$libraries/pkgconfig" \
+    "CARGO_TARGET_${linker^^}_LINKER=$prefix-gcc" "RUSTFLAGS=-L native=$libraries" \
     "$cargo" build --locked -p headroom --bin headroom --profile "$profile" --target "$triple"
   program=$target/$triple/$built/headroom strip=$prefix-strip
 }

@@ -33,6 +33,6 @@ timeout -s KILL "$seconds" "${qemu[@]}" -accel tcg,thread=multi -smp 2 -m 1024 -
   -append "root=/dev/vda rw console=$console quiet panic=1 mitigations=off systemd.show_status=0 loglevel=3" \
   -drive "file=$image/disk,if=none,id=system,format=raw,snapshot=on" -device virtio-blk-pci,drive=system \
   -drive "file=$work/payload,if=none,id=payload,format=raw,readonly=on" -device virtio-blk-pci,drive=payload \
-  -device virtio-rng-pci </dev/null | tr -d '\r' | tee "$work/console" || true
+  -device virtio-rng-pci </dev/null | sed -u 's/\r$//' | tee "$work/console" || true
 status=$(sed -n 's/^guest: done \([0-9]*\)$/\1/p' "$work/console" | tail -n 1)
 exit "${status:-99}"
