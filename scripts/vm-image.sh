@@ -100,7 +100,7 @@ echo headroom-vm >"$root/etc/hostname"
 echo snd-aloop >"$root/etc/modules-load.d/headroom-vm.conf"
 # What a test has no use for and an emulated machine pays for dearly.
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
-  systemd-timesyncd.service systemd-pstore.service systemd-logind.service getty@tty1.service "serial-getty@$console.service"; do
+  systemd-timesyncd.service systemd-pstore.service systemd-logind.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount getty@tty1.service "serial-getty@$console.service"; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 cat >"$root/etc/systemd/system/guest.service" <<'UNIT'

@@ -83,3 +83,32 @@ fn under_systemd_it_starts_without_a_server_and_comes_back_killed_or_frozen() {
     println!("{out}");
     assert!(run.status.success(), "{out}\n{err}");
 }
+
+#[test]
+fn the_card_that_is_taken_can_play_and_is_no_screen() {
+    let asound = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| std::fs::write(asound.path().join(name), text).expect("a file");
+    write(
+        "cards",
+        " 0 [vc4hdmi0       ]: vc4-hdmi - vc4-hdmi-0\n                      vc4-hdmi-0\n \
+         1 [Webcam         ]: USB-Audio - C920\n                      C920 at usb-1\n \
+         2 [Headphones     ]: bcm2835_headpho - bcm2835 Headphones\n                      bcm2835 Headphones\n \
+         3 [M2             ]: USB-Audio - MOTU M2\n                      MOTU M2 at usb-2\n",
+    );
+    write(
+        "pcm",
+        "00-00: MAI PCM i2s-hifi-0 : MAI PCM i2s-hifi-0 : playback 1\n01-00: USB Audio : USB Audio : capture 1\n\
+         02-00: bcm2835 Headphones : bcm2835 Headphones : playback 8\n03-00: USB Audio : USB Audio : playback 1 : capture 1\n",
+    );
+    let list = Command::new("bash")
+        .args(["-c", ". systemd/cards.sh && playing_cards \"$1\"", "bash"])
+        .arg(asound.path())
+        .current_dir(root())
+        .output()
+        .expect("bash runs");
+    let said = String::from_utf8_lossy(&list.stdout);
+    let cards: Vec<Vec<&str>> = said.lines().map(|l| l.split('\t').collect()).collect();
+    let expected =
+        [["M2", "MOTU M2", "duplex"], ["Headphones", "bcm2835 Headphones", "playback"], ["vc4hdmi0", "vc4-hdmi-0", "playback"]];
+    assert_eq!(cards, expected, "{}", String::from_utf8_lossy(&list.stderr));
+}

@@ -19,7 +19,7 @@ fail() {
   journalctl --no-pager -o short-monotonic -u headroom -u headroom-jackd -n 60
   cat heard
   say "done 1"
-  systemctl --no-block --no-wall -i poweroff
+  systemctl --no-block --no-wall -i poweroff 2>/dev/null
   exit 1
 }
 # eventually WHAT COMMAND…: until it succeeds.
@@ -85,15 +85,15 @@ chain = []
 [main]
 output = ["playback:1", "playback:2"]
 chain = []
-limiter.on = false
 RIG
+    headroom check /etc/headroom/rig.toml >/dev/null || fail "check"
     systemctl reload headroom || fail "reload"
     sed -i -e 's/^JACK_PERIOD=.*/JACK_PERIOD=1024/' -e 's/^JACK_OPTIONS=.*/JACK_OPTIONS="-i 2 -o 2"/' /etc/default/headroom
     headroom send /ch/1/fader -6 >/dev/null
     headroom send /preset/save ch/1 mine >/dev/null || fail "a preset cannot be saved"
     sleep 2
     say "rebooting"
-    systemctl --no-wall -i reboot
+    systemctl --no-wall -i reboot 2>/dev/null
     ;;
   2)
     sound_on
@@ -175,6 +175,6 @@ RIG
     ! getent passwd headroom || fail "purge leaves the user"
     say "purged: nothing left"
     say "done 0"
-    systemctl --no-block --no-wall -i poweroff
+    systemctl --no-block --no-wall -i poweroff 2>/dev/null
     ;;
 esac
