@@ -2,6 +2,7 @@
 # vm-run.sh [-a amd64|arm64] [-t SECONDS] DIRECTORY
 # Boot the emulated machine of vm-image.sh and run DIRECTORY/guest.sh in it as root, at every boot until that script
 # says `guest: done STATUS` on a line of its own; print the machine's console, end with that status (99: it never said so).
+# A restart is a new boot of the same disk; `guest: power cut` has the machine killed first, and what it had not synced is lost.
 # Nothing that the machine writes is kept. KVM is not used: the machine is the same wherever this runs, only slow.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,12 +28,32 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tar -C "$1" -cf "$work/payload" .
 
-# The program ends with the machine: guest.sh switches it off, and a reboot is one more boot of the same disk.
-timeout -s KILL "$seconds" "${qemu[@]}" -accel tcg,thread=multi -smp 2 -m 1024 -display none -nodefaults -serial stdio \
-  -kernel "$image/vmlinuz" -initrd "$image/initrd" \
-  -append "root=/dev/vda rw console=$console quiet panic=1 mitigations=off systemd.show_status=0 loglevel=3" \
-  -drive "file=$image/disk,if=none,id=system,format=raw,snapshot=on" -device virtio-blk-pci,drive=system \
-  -drive "file=$work/payload,if=none,id=payload,format=raw,readonly=on" -device virtio-blk-pci,drive=payload \
-  -device virtio-rng-pci </dev/null | sed -u 's/\r$//' | tee "$work/console" || true
-status=$(sed -n 's/^guest: done \([0-9]*\)$/\1/p' "$work/console" | tail -n 1)
+cp --sparse=always "$image/disk" "$work/disk"
+mkfifo "$work/serial"
+: >"$work/console"
+ends=$((SECONDS + seconds))
+# boot: one run of the machine, until it is switched off or restarts, or the guest asks for a power cut.
+boot() {
+  timeout -s KILL "$((ends - SECONDS))" "${qemu[@]}" -accel tcg,thread=multi -smp 2 -m 1024 -display none -nodefaults \
+    -serial stdio -no-reboot -kernel "$image/vmlinuz" -initrd "$image/initrd" \
+    -append "root=/dev/vda rw console=$console quiet panic=1 mitigations=off systemd.show_status=0 loglevel=3" \
+    -drive "file=$work/disk,if=none,id=system,format=raw" -device virtio-blk-pci,drive=system \
+    -drive "file=$work/payload,if=none,id=payload,format=raw,readonly=on" -device virtio-blk-pci,drive=payload \
+    -device virtio-rng-pci </dev/null >"$work/serial" &
+  local machine=$! line
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    printf '%s\n' "$line" | tee -a "$work/console"
+    [ "$line" != "guest: power cut" ] || kill -KILL "$(pgrep -P $machine)"
+  done <"$work/serial"
+  wait $machine || true
+}
+status=
+until [ -n "$status" ] || [ $SECONDS -ge $ends ]; do
+  before=$(wc -l <"$work/console")
+  boot
+  status=$(sed -n 's/^guest: done \([0-9]*\)$/\1/p' "$work/console" | tail -n 1)
+  # A machine that ends without a word of its own would do so again.
+  [ -n "$status" ] || tail -n "+$((before + 1))" "$work/console" | grep -q '^guest: ' || break
+done
 exit "${status:-99}"

@@ -5,7 +5,7 @@
 # patience of `eventually`: the machine is emulated, and its host is busy.
 set -u
 memory=/root/boots
-patience=${PATIENCE:-120}
+patience=${PATIENCE:-300}
 boot=$(($(cat $memory 2>/dev/null || echo 0) + 1))
 echo $boot >$memory
 touch heard
@@ -149,7 +149,7 @@ RIG
     headroom send /ch/1/fader -9 >/dev/null
     sleep 2
     say "power cut"
-    echo b >/proc/sysrq-trigger
+    sleep 600
     ;;
   3)
     sound_on
