@@ -27,7 +27,7 @@ scripts/vm-run.sh -a "$arch" -t "${SECONDS_LIMIT:-3600}" "$work/payload" >"$work
     "$("$emulator" --version | sed -n '1s/.*version \([0-9.]*\).*/QEMU \1/p')" \
     "(TCG, 2 processors) on $(nproc) of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
   if [ $status = 0 ]; then sed -n 's/^guest: //p' "$work/console"; else cat "$work/console"; fi
-  echo "$((SECONDS - start)) s in all"
+  echo "$((SECONDS - start)) s in all; load of the host at the end: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 } | tee "$work/summary"
 [ $status = 0 ] || { echo "vm-test.sh: failed with status $status" >&2; exit 1; }
 if [ -n "${RECORD:-}" ]; then mkdir -p docs && grep -v '^done 0$' "$work/summary" >"docs/vm-test-$arch.txt"; fi
