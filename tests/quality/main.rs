@@ -21,6 +21,7 @@ mod space;
 mod speech;
 mod table;
 mod take;
+mod zipper;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -100,6 +101,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("movement streams", moving::gain_streams),
             ("movement sweeps", moving::sweeps),
             ("movement of others", moving::other_jumps),
+            ("movement of every parameter", zipper::parameters),
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),
