@@ -39,6 +39,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("same samples", every::same),
             ("lanes", every::lanes),
             ("silence", every::silence),
+            ("recovery", every::recovery),
             ("aligned", every::aligned),
             ("denormals", every::denormals),
         ],

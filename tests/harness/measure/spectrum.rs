@@ -3,8 +3,8 @@
 use super::signal::{power, power_db, rms_db};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
-use std::f64::consts::{FRAC_1_SQRT_2, PI, TAU};
 use std::collections::BTreeMap;
+use std::f64::consts::{FRAC_1_SQRT_2, PI, TAU};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Kaiser's β: side lobes under −190 dB, a main lobe of ±8 bins.

@@ -1,7 +1,7 @@
 //! The one table of [`Case`]s: each processor and each kind of strip, at work under a tone, with what its movement
 //! is held against. A processor more is a line here; the reference tells if it is missing.
 
-use super::Compare::{self, Harmonics, Noise, Range, Tone};
+use super::Compare::{self, Gain, Harmonics, Noise, Range, Rings, Tone};
 use crate::take::Take;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -29,6 +29,8 @@ pub struct Case {
     pub numbers: &'static [(&'static str, &'static str)],
     /// What a text is set to.
     pub texts: &'static [(&'static str, &'static str)],
+    /// Cues at the start.
+    pub cues: &'static [&'static str],
     /// Parameters that are not moved, and why.
     pub exempt: &'static [(&'static str, &'static str)],
 }
@@ -41,6 +43,9 @@ pub enum Rig {
     Whole(&'static str),
 }
 
+/// Why dither is not moved here.
+const DITHER: &str = "acts on live outputs only, 96 dB down; files have that of their writer";
+
 /// What stands on every strip and makes no sound.
 pub const NO_SOUND: &[(&str, &str)] = &[
     ("name", "text"),
@@ -49,6 +54,9 @@ pub const NO_SOUND: &[(&str, &str)] = &[
     ("safe", "keeps the strip out of scenes"),
     ("solo-safe", "keeps the strip from being silenced by solo, which is measured"),
     ("loudness/reset", "restarts a meter"),
+    ("dither/on", DITHER),
+    ("dither/bits", DITHER),
+    ("dither/shape", DITHER),
 ];
 
 const fn processor(name: &'static str, settings: &'static str) -> Case {
@@ -64,6 +72,7 @@ const fn processor(name: &'static str, settings: &'static str) -> Case {
         compares: &[],
         numbers: &[],
         texts: &[],
+        cues: &[],
         exempt: &[],
     }
 }
@@ -91,6 +100,10 @@ impl Case {
 
     const fn texts(self, texts: &'static [(&'static str, &'static str)]) -> Self {
         Case { texts, ..self }
+    }
+
+    const fn cues(self, cues: &'static [&'static str]) -> Self {
+        Case { cues, ..self }
     }
 
     const fn exempt(self, exempt: &'static [(&'static str, &'static str)]) -> Self {
@@ -127,7 +140,7 @@ impl Case {
         let feed = |take: Take, rig: &str, name: &str| {
             if rig.contains(&format!("name = \"{name}\"")) { take.feed_all(name, sides()) } else { take }
         };
-        match self.rig {
+        let take = match self.rig {
             Rig::Channel(settings) => {
                 let name = self.name.split(' ').next().unwrap_or_default();
                 let strip = |id: &str, more: &str| {
@@ -145,15 +158,14 @@ impl Case {
                 let take = feed(feed(Take::new(rig), rig, "c"), rig, "k");
                 if rig.contains("[talkback]") { take.feed("talkback", &left) } else { take }
             }
-        }
+        };
+        self.cues.iter().fold(take, |take, cue| take.cue(0.0, cue))
     }
 }
 
 /// A path of a processor below a strip: its first word has an `on`.
 fn is_processors(path: &str) -> bool {
-    CASES.iter().any(|c| {
-        matches!(c.rig, Rig::Channel(_)) && path.split('/').next() == c.name.split(' ').next()
-    }) || path.starts_with("dither/")
+    CASES.iter().any(|c| matches!(c.rig, Rig::Channel(_)) && path.split('/').next() == c.name.split(' ').next())
 }
 
 /// Writable addresses that no case moved or named. Processors are the same on every kind of strip, and so are
@@ -190,6 +202,7 @@ fader = -12.0
 name = \"g\"
 kind = \"group\"
 chain = []
+send.w = { level = -20 }
 [[bus]]
 name = \"w\"
 kind = \"aux\"
@@ -209,10 +222,8 @@ chain = []
 stereo = true
 send.m = { level = -6 }
 [monitor]
-chain = []
 stereo = true
 [talkback]
-on = true
 chain = []
 send.w = { on = true, level = -6 }
 ";
@@ -232,40 +243,46 @@ name = \"u\"
 chain = []
 stereo = true
 [monitor]
-chain = []
 stereo = true
 [oscillator]
-on = true
-chain = []
 send.main = { on = true, level = 0 }
 level = -6
 ";
 
+/// A quarter and three quarters of 20 Hz … 20 kHz. Slopes are among it since they go from 24 dB to 6 at once, which turns
+/// the phase of the tone by more than a half.
+const FREQS: Compare = Rings(112.0, 3557.0);
+/// A filter of Q 0.4 at 1 kHz; and of one shape after another (outside of ±200 Hz that is at −76 dB).
+const WIDTHS: Compare = Rings(414.0, 2414.0);
+/// A delay that goes on by steps, 60 a second, exchanges the phase of a tone as often: it has lines 60 Hz apart.
+const STEPS: Compare = Range(500.0, 1500.0);
+
 /// All of them.
 pub const CASES: &[Case] = &[
-    processor("hpf", "freq = 500, slope = 24"),
-    processor("lpf", "freq = 2000, slope = 24"),
+    processor("hpf", "freq = 500, slope = 24").compares(&[("hpf/freq", FREQS), ("hpf/slope", FREQS)]),
+    processor("lpf", "freq = 2000, slope = 24").compares(&[("lpf/freq", FREQS), ("lpf/slope", FREQS)]),
     // At −30 dBFS it is closed by its whole range, or open, as the threshold goes.
     processor("gate as an expander", "threshold = -6, range = 20, ratio = 4, key = { on = true, type = \"bandpass\" }")
         .level(-30.0)
+        .compares(&[("gate/threshold", Gain)])
         .texts(&[("gate/sidechain", "k")]),
     // A gate opens in its attack: the edge of a short one is heard because it was asked for.
-    processor("gate as a gate", "threshold = -40, range = 20, attack = 20, release = 400, hold = 0")
+    processor("gate as a gate", "threshold = -40, range = 20, attack = 60, release = 600, hold = 0")
         .level(-30.0)
         .only(&["threshold", "hysteresis", "range", "hold", "key/"]),
-    processor("comp", "threshold = -20, ratio = 4, key = { on = true, type = \"bandpass\" }").texts(&[("comp/sidechain", "k")]),
+    processor("comp", "threshold = -20, ratio = 4, attack = 20, key = { on = true, type = \"bandpass\" }").texts(&[("comp/sidechain", "k")]),
     processor("glue", "threshold = -20, ratio = 4, key = { on = true, type = \"bandpass\" }").texts(&[("glue/sidechain", "k")]),
     processor("automix", "weight = 3"),
     processor("reverb", "mix = 0.5"),
     processor("echo", "mix = 0.5, left = 100, right = 130, lowcut = 100, highcut = 8000"),
     processor("convolve", "file = \"room.wav\", mix = 0.5").texts(&[("convolve/file", "room.wav")]),
-    processor("chorus", "mix = 0.5"),
-    processor("flanger", "mix = 0.5"),
+    processor("chorus", "mix = 0.5").compares(&[("chorus/delay", STEPS)]),
+    processor("flanger", "mix = 0.5").compares(&[("flanger/delay", STEPS)]),
     processor("phaser", "rate = 0.4"),
     processor("tremolo", "rate = 4"),
     // ±6 semitones, and the tone itself.
     processor("pitch", "shift = 3, mix = 0.5").compare(Range(1000.0, 1189.0)).compares(&[("pitch/shift", Range(707.0, 1415.0))]),
-    processor("eq", "1 = { freq = 1000, gain = 12, q = 1 }"),
+    processor("eq", "1 = { freq = 1000, gain = 12, q = 1 }").compares(&[("eq/N/freq", FREQS), ("eq/N/q", WIDTHS), ("eq/N/type", WIDTHS)]),
     processor("geq", "18.gain = 9, 19.gain = -6, 8.gain = 6").numbers(&[("geq/N/", "18")]),
     processor("insert", ""),
     processor("saturate", "drive = 12, output = -9").level(-3.0).compare(Harmonics),
@@ -273,38 +290,42 @@ pub const CASES: &[Case] = &[
     processor("exciter", "freq = 700, drive = 12, mix = 0.5").level(-3.0).compare(Harmonics),
     processor("width", "amount = 0.5, mono = 200"),
     processor("transient", "attack = 9, sustain = 6"),
-    processor("ms", "mid.1 = { freq = 1000, gain = 12, q = 1 }, side.1 = { freq = 1000, gain = -6 }"),
-    processor("deess", "freq = 1000, threshold = -40, range = 20"),
+    processor("ms", "mid.1 = { freq = 1000, gain = 12, q = 1 }, side.1 = { freq = 1000, gain = -6 }")
+        .compares(&[("ms/mid/N/freq", FREQS), ("ms/mid/N/q", WIDTHS), ("ms/mid/N/type", WIDTHS), ("ms/side/N/freq", FREQS), ("ms/side/N/q", WIDTHS), ("ms/side/N/type", WIDTHS)]),
+    processor("deess", "freq = 1000, threshold = -40, range = 20").compares(&[("deess/threshold", Gain)]),
     processor(
         "multiband",
         "crossover.2 = 3000, 1 = { threshold = -40, ratio = 4 }, 2 = { threshold = -30, ratio = 4 }, 3 = { threshold = -40, ratio = 4, gain = 3 }",
     )
-    .numbers(&[("multiband/crossover/N", "2"), ("multiband/N/", "2")]),
+    .numbers(&[("multiband/crossover/N", "2"), ("multiband/N/", "2")])
+    .compares(&[("multiband/crossover/N", Rings(179.0, 3578.0))]),
     processor("duck", "threshold = -60, range = 20, sidechain = \"k\", key = { on = true, type = \"bandpass\" }")
         .texts(&[("duck/sidechain", "k")]),
-    processor("dyneq", "1 = { freq = 1000, q = 1, threshold = -40, range = -12 }"),
-    processor("phase", "freq = 1000, stages = 2"),
+    processor("dyneq", "1 = { freq = 1000, q = 1, threshold = -40, range = -12 }")
+        .compares(&[("dyneq/N/freq", FREQS), ("dyneq/N/q", WIDTHS), ("dyneq/N/type", WIDTHS), ("dyneq/N/gain", WIDTHS)]),
+    processor("phase", "freq = 1000, stages = 2").compares(&[("phase/freq", FREQS)]),
     // A tone is what it looks for, so that it has a notch on it.
     processor("feedback", "sensitivity = 1, release = 1"),
     processor("limiter", "ceiling = -6, gain = 3"),
-    strip("channel", "/ch/N/", "/ch/1"),
-    strip("bus", "/bus/N/", "/bus/1"),
-    strip("matrix", "/matrix/N/", "/matrix/1"),
-    strip("main", "/main/", "/main").numbers(&[("send/N/", "m1")]),
-    strip("monitor", "/monitor/", "/monitor").texts(&[("source", "w")]).exempt(&[
+    strip("channel", "/ch/N/", "/ch/1").compares(&[("delay", STEPS)]),
+    strip("bus", "/bus/N/", "/bus/1").numbers(&[("send/N/", "2")]).compares(&[("delay", STEPS)]),
+    strip("matrix", "/matrix/N/", "/matrix/1").compares(&[("delay", STEPS)]),
+    strip("main", "/main/", "/main").numbers(&[("send/N/", "m1")]).compares(&[("delay", STEPS)]),
+    strip("monitor", "/monitor/", "/monitor").texts(&[("source", "w")]).compares(&[("delay", STEPS)]).exempt(&[
         ("reference/on", "the player runs live only: tests/reference.rs"),
         ("reference/file", "the player runs live only: tests/reference.rs"),
         ("reference/match", "the player runs live only: tests/reference.rs"),
         ("reference/gain", "the player runs live only: tests/reference.rs"),
     ]),
-    strip("talkback", "/talkback/", "/talkback").numbers(&[("send/N/", "2")]),
+    strip("talkback", "/talkback/", "/talkback").numbers(&[("send/N/", "2")]).cues(&["/talkback/on 1"]).compares(&[("delay", STEPS)]),
     strip("dca", "/dca/N/", "/dca/1"),
     strip("mute group", "/mutegroup/N/", "/mutegroup/1"),
-    // The frequency is what moves; noise takes the place of the tone.
+    // The frequency is what moves, five octaves in 20 ms, which spreads it by a kHz; noise takes the place of the tone.
     strip("oscillator", "/oscillator/", "/oscillator")
         .whole(OSCILLATOR, &["main"])
         .numbers(&[("send/N/", "main")])
-        .compares(&[("freq", Range(112.0, 3557.0)), ("type", Noise)]),
+        .cues(&["/oscillator/on 1"])
+        .compares(&[("freq", Range(112.0, 4700.0)), ("type", Noise), ("delay", STEPS)]),
     strip("tempo", "/", "").only(&["tempo"]).whole(TEMPO, &["main"]),
 ];
 
