@@ -1,7 +1,8 @@
 //! Measures the program against the bars of its processors, from files that `headroom render` wrote.
 //!
 //! `make quality` prints one line a bar and fails if a gate is missed; words after it choose sections.
-//! A processor more: a line in `processors.rs` for what is asked of every one, and a function of its own here.
+//! A processor more: a line in `processors.rs` for what is asked of every one, one in `zipper/cases.rs` for its movement,
+//! and a function of its own here.
 
 mod bands;
 mod colour;
