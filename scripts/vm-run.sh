@@ -25,7 +25,9 @@ esac
 command -v "${qemu[0]}" >/dev/null || { echo "vm-run.sh: ${qemu[0]} is missing: scripts/install.sh vm" >&2; exit 1; }
 image=$(scripts/vm-image.sh "$arch")
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+machine=
+trap '[ -z "$machine" ] || kill -KILL "$(pgrep -P "$machine")" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 tar -C "$1" -cf "$work/payload" .
 
 cp --sparse=always "$image/disk" "$work/disk"
@@ -40,13 +42,15 @@ boot() {
     -drive "file=$work/disk,if=none,id=system,format=raw" -device virtio-blk-pci,drive=system \
     -drive "file=$work/payload,if=none,id=payload,format=raw,readonly=on" -device virtio-blk-pci,drive=payload \
     -device virtio-rng-pci </dev/null >"$work/serial" &
-  local machine=$! line
+  machine=$!
+  local line
   while IFS= read -r line; do
     line=${line%$'\r'}
     printf '%s\n' "$line" | tee -a "$work/console"
-    [ "$line" != "guest: power cut" ] || kill -KILL "$(pgrep -P $machine)"
+    [ "$line" != "guest: power cut" ] || kill -KILL "$(pgrep -P "$machine")"
   done <"$work/serial"
-  wait $machine || true
+  wait "$machine" 2>/dev/null || true
+  machine=
 }
 status=
 until [ -n "$status" ] || [ $SECONDS -ge $ends ]; do
