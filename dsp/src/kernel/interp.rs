@@ -133,7 +133,8 @@ mod tests {
             while x < 200.0 {
                 let at = 100.0 + x;
                 let Place { whole, row, rest } = Place::new(at);
-                let from: [f32; TAPS] = std::array::from_fn(|k| (w * (k as f64 - f64::from(whole) - SHORTEST as f64)).sin() as f32);
+                let from: [f32; TAPS] =
+                    std::array::from_fn(|k| (w * (k as f64 - f64::from(whole) - SHORTEST as f64)).sin() as f32);
                 let read = table.read::<<One32 as Lanes>::Eight, TAPS>(&from, row, rest);
                 worst = worst.max((f64::from(read) + (w * at).sin()).abs());
                 x += 0.0371;
