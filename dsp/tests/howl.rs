@@ -55,18 +55,18 @@ fn loudspeaker(source: &[f32], hz: f64, on: bool, gain_db: impl Fn(f64) -> f64) 
     let mut room = Room::new(hz);
     let mut told = Vec::new();
     for from in (0..source.len() / PERIOD * PERIOD).step_by(PERIOD) {
-        for i in from..from + PERIOD {
+        for (i, source) in source.iter().enumerate().skip(from).take(PERIOD) {
             let back = room.played[i % DELAY];
             let gain = 10f64.powf(gain_db(i as f64 / RATE) / 20.0);
             // An amplifier gives no more than it has.
             let heard = gain * room.hear(back.clamp(-4.0, 4.0));
-            c.io.inputs[0][i] = source[i] + heard as f32;
+            c.io.inputs[0][i] = source + heard as f32;
         }
         c.run(PERIOD, PERIOD);
         for i in from..from + PERIOD {
             room.played[i % DELAY] = c.io.outputs[out][i];
         }
-        if (from + PERIOD) % RATE as usize == 0 {
+        if (from + PERIOD).is_multiple_of(RATE as usize) {
             let figures = &meters.strips[0].told[0];
             let notch = |n: usize| (f64::from(figures[2 * n].get()), f64::from(figures[2 * n + 1].get()));
             told.push((0..figures.len() / 2).map(notch).filter(|(_, depth)| *depth < -1.0).collect());
