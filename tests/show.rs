@@ -62,7 +62,7 @@ fn storm(osc: Osc, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<u64> {
         let mut sent = 0;
         while !stop.load(Ordering::Relaxed) {
             for n in 0..50u64 {
-                let value = -((sent + n) % 60) as f32;
+                let value = -(((sent + n) % 60) as f32);
                 osc.send(&format!("/ch/{}/comp/threshold", n as usize % CHANNELS + 1), [OscType::Float(value)]);
             }
             sent += 50;
