@@ -73,7 +73,7 @@ impl Jackd {
         let mut ended = None;
         eventually("jackd answers", || {
             ended = jackd.child.try_wait().expect("its status");
-            ended.is_some() || tool("jack_lsp", &["--server", server]).is_some()
+            ended.is_some() || tool_of(server, "jack_lsp", &[]).is_some()
         });
         match ended {
             Some(status) => Err(format!("jackd ended with {status}:\n{}", jackd.log())),
@@ -148,11 +148,16 @@ impl Drop for Jackd {
 /// Run one of JACK's tools, five seconds at most: they hang for ever once their server is gone. None when it
 /// failed or had to be killed.
 pub fn tool(name: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("timeout")
-        .args(["-s", "KILL", "5", name])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("timeout runs");
+    run(Command::new("timeout").args(["-s", "KILL", "5", name]).args(arguments))
+}
+
+/// The same with the server of another name.
+fn tool_of(server: &str, name: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new("timeout");
+    run(command.args(["-s", "KILL", "5", name]).args(arguments).env("JACK_DEFAULT_SERVER", server))
+}
+
+fn run(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).output().expect("timeout runs");
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

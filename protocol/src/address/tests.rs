@@ -138,8 +138,10 @@ fn a_run_of_parts_reaches_no_meter_and_no_norm() {
     let everything = all(&space, "//");
     assert!(everything.iter().all(|a| !a.contains("/meter/") && !a.contains("/loudness/") && !a.starts_with("/norm")));
     let below = |part: &str| space.params().filter(|p| space.canonical(*p).contains(part)).count();
-    let (meters, loudness) = (below("/meter/"), below("/loudness/"));
-    assert_eq!(everything.len() + meters + loudness, space.len());
+    let (meters, loudness, status) = (below("/meter/"), below("/loudness/"), below("/status/"));
+    assert_eq!(everything.len() + meters + loudness + status, space.len());
+    assert_eq!(all(&space, "/status//").len(), status);
+    assert!(all(&space, "/st*/xruns").is_empty());
     assert_eq!((all(&space, "//meter//").len(), all(&space, "/main/loudness/*").len()), (meters, loudness));
     assert_eq!(all(&space, "/ch/*/meter/in"), ["/ch/1/meter/in", "/ch/2/meter/in"]);
     assert!(all(&space, "/ch/*/m?ter/in").is_empty());
@@ -166,7 +168,7 @@ fn matching_stops_at_its_limit() {
 fn strips_of_one_make_share_their_tails() {
     let space = space(&large(128, 16));
     assert!(space.len() > 10_000);
-    assert_eq!(space.shapes.len(), 5, "channels; buses; main, which is analysed; DCAs; the console");
+    assert_eq!(space.shapes.len(), 6, "channels; buses; main, which is analysed; DCAs; the console; its status");
     assert_eq!(all(&space, "/ch/*/send/mix-3/level").len(), 128);
 }
 
@@ -177,7 +179,7 @@ fn nodes_list_what_is_below() {
         Some(Node::Container(names)) => names,
         other => panic!("{address}: {other:?}"),
     };
-    assert_eq!(names("/"), ["ch", "bus", "matrix", "main", "monitor", "dca", "mutegroup", "tempo"]);
+    assert_eq!(names("/"), ["ch", "bus", "matrix", "main", "monitor", "dca", "mutegroup", "status", "tempo"]);
     assert!(matches!(space.node("/tempo"), Some(Node::Value(_))));
     assert_eq!(all(&space, "/te*"), ["/tempo"]);
     assert_eq!(names("/norm"), names("/"));
@@ -230,7 +232,7 @@ fn naive(space: &AddressSpace, pattern: &Pattern, id: ParamId) -> bool {
     let (number, by_id) = (space.canonical(id).to_owned(), space.by_id(id));
     let parts: Vec<[&str; 2]> = number.split('/').zip(by_id.split('/')).skip(1).map(|(a, b)| [a, b]).collect();
     let path: Vec<Segment> =
-        parts.iter().map(|names| Segment { names, guarded: matches!(names[0], "meter" | "loudness") }).collect();
+        parts.iter().map(|names| Segment { names, guarded: matches!(names[0], "meter" | "loudness" | "status") }).collect();
     pattern.matches_path(&path)
 }
 
@@ -259,6 +261,7 @@ fn any_pattern() -> impl Strategy<Value = String> {
         "[!m]*",
         "loudness",
         "solo",
+        "status",
     ]);
     prop::collection::vec((any::<bool>(), part), 1..6).prop_map(|parts| {
         let part = |(run, part): (bool, &str)| format!("{}{part}", if run { "//" } else { "/" });
