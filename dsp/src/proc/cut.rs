@@ -138,7 +138,13 @@ mod tests {
                         let hz = 20.0 * 1000f64.powf(f64::from(i) / 100.0);
                         let (got, want) = (response(high, &params(&v), rate, hz), butterworth(high, hz / freq, slope));
                         // Two fits add up far down the steepest skirt.
-                        let bar = if freq <= 1000.0 { 0.05 } else if want > -24.0 { 0.21 } else { 0.25 };
+                        let bar = if freq <= 1000.0 {
+                            0.05
+                        } else if want > -24.0 {
+                            0.21
+                        } else {
+                            0.25
+                        };
                         if want > -60.0 {
                             assert!(
                                 (got - want).abs() < bar,
