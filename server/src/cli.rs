@@ -8,6 +8,7 @@ mod ports;
 mod render;
 mod run;
 mod send;
+mod token;
 
 use crate::audiofile::{Bits, Shape};
 use crate::rig::{self, Rig};
@@ -90,6 +91,8 @@ enum Command {
     Soak(Later),
     /// A loop through JACK measured (not built yet).
     Latency(Later),
+    /// A token for a role, and its line for the rig.
+    Token(token::TokenArgs),
     /// The errors of a rig, or the graph it makes.
     Check(check::CheckArgs),
     /// A rig to start from.
@@ -140,6 +143,7 @@ pub fn main() -> ExitCode {
         Command::Soak(_) => later("soak"),
         Command::Latency(_) => later("latency"),
         Command::Check(args) => check::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Render(args) => render::run(&args),
     };
     match done {

@@ -14,12 +14,14 @@
 
 pub mod client;
 mod command;
+mod login;
 mod message;
 pub mod meters;
 pub mod mixer;
 pub mod outbox;
 pub mod peers;
 mod preset;
+pub mod roles;
 mod status;
 mod taps;
 mod timed;
@@ -27,7 +29,7 @@ mod view;
 pub mod watch;
 
 use crate::rig::Shelf;
-use crate::rig::settings::{Net, OscConfig, Peer};
+use crate::rig::settings::{Net, Peer, Settings};
 use client::{Client, Clients, Sort, Way};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::param::{Access, Value};
@@ -40,6 +42,7 @@ use meters::Board;
 use mixer::Mixer;
 use outbox::{Begun, Outbox};
 use preset::Saving;
+use roles::{By, Roles, Standing};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use timed::Timed;
@@ -92,6 +95,8 @@ pub struct Hub<M> {
     allow: Vec<Net>,
     peers: Vec<ClientId>,
     new_peers: Option<Vec<Peer>>,
+    roles: Roles,
+    gate: login::Gate,
     /// Number of the last round that changed something, or of a batch; rising, and wrapping.
     revision: i32,
     first_revision: i32,
@@ -124,13 +129,15 @@ pub struct Hub<M> {
 impl<M: Mixer> Hub<M> {
     /// A hub for a console. `first_revision` should differ from start to start, so that a client that
     /// outlived the server does not take an old number for a present one.
-    pub fn new(mut mixer: M, osc: &OscConfig, first_revision: i32, wall: Wall) -> Hub<M> {
+    pub fn new(mut mixer: M, settings: &Settings, first_revision: i32, wall: Wall) -> Hub<M> {
         mixer.keep(&[], first_revision);
         let shelf = mixer.shelf();
         let desk = mixer.desk();
         let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         let board = Board::new(desk.spec(), desk.tree());
         let params = space.len();
+        let roles = Roles::new(settings, &space);
+        let osc = &settings.osc;
         Hub {
             mixer,
             space,
@@ -141,6 +148,8 @@ impl<M: Mixer> Hub<M> {
             allow: osc.allow.clone(),
             peers: Vec::new(),
             new_peers: (!osc.peers.is_empty()).then(|| osc.peers.clone()),
+            roles,
+            gate: login::Gate::default(),
             revision: first_revision,
             first_revision,
             changed: vec![first_revision; params],
@@ -231,18 +240,19 @@ impl<M: Mixer> Hub<M> {
         if let Some(known) = self.clients.by_address(from) {
             return Some(known);
         }
-        self.open(Way::Udp(from), now)
+        self.open(Way::Udp(from), Standing::Guest, now)
     }
 
-    /// Adds a client of a connection; `None` where its host is not served, or where there are too many.
-    pub fn open(&mut self, way: Way, now: u64) -> Option<ClientId> {
-        if let Way::Udp(from) | Way::Tcp(from) = way
-            && !self.serves(from.ip())
-        {
+    /// Adds a client with a role; `None` where its host is not served, or where there are too many.
+    pub fn open(&mut self, way: Way, standing: Standing, now: u64) -> Option<ClientId> {
+        // A peer is told whatever its network: the rig names it.
+        let is_asked = !matches!(way, Way::Peer(_));
+        if is_asked && way.host().is_some_and(|host| !self.serves(host)) {
             self.counters.refused += 1;
             return None;
         }
-        let id = self.clients.add(way, now);
+        let role = self.roles.of(&standing);
+        let id = self.clients.add(way, standing, role, now);
         if id.is_none() {
             self.counters.refused += 1;
         }
@@ -273,9 +283,9 @@ impl<M: Mixer> Hub<M> {
         match decode::packet(bytes) {
             Ok(Packet::Message(message)) => {
                 self.reach = 0;
-                self.message(from, &message, now);
+                self.message(self.by(from), &message, now);
             }
-            Ok(packet) => self.bundle(from, &packet, now),
+            Ok(packet) => self.bundle(self.by(from), &packet, now),
             Err(_) => self.counters.malformed += 1,
         }
     }
@@ -388,11 +398,11 @@ impl<M: Mixer> Hub<M> {
 
     /// Leases, and what the backend has to say.
     fn sweep(&mut self, now: u64) {
-        let Hub { watching, clients, space, board, .. } = self;
+        let Hub { watching, clients, space, board, roles, .. } = self;
         watching.retain(|id| {
             let Some(client) = clients.get_mut(*id) else { return false };
             let Some(watch) = client.watch.as_mut() else { return false };
-            if watch.expire(client.seen, now, space, board) {
+            if watch.expire(client.seen, now, roles.sight(client.role, space), board) {
                 client.span.in_scope(|| tracing::debug!(left = watch.subs().len(), "a lease ran out"));
             }
             !watch.is_empty()
@@ -485,6 +495,7 @@ impl<M: Mixer> Hub<M> {
         for ping in ready {
             if let Some(client) = self.clients.get_mut(ping.from) {
                 client.pings -= 1;
+                client.ping_bytes -= ping.message.len();
                 let begun = self.out.raw(&ping.message);
                 self.answer(ping.from, begun, now);
             }
@@ -495,11 +506,11 @@ impl<M: Mixer> Hub<M> {
     fn reload(&mut self) -> Result<(), String> {
         let before = self.snapshot();
         let reloaded = self.mixer.reload()?;
-        let osc = reloaded.rig.settings.osc;
-        self.allow = osc.allow;
+        let settings = reloaded.rig.settings;
+        self.allow.clone_from(&settings.osc.allow);
         self.dismiss();
-        self.new_peers = Some(osc.peers);
-        self.rebuild();
+        self.rebuild(&settings);
+        self.new_peers = Some(settings.osc.peers);
         let desk = self.mixer.desk();
         let other = |id: &ParamId| before.get(self.space.canonical(*id)) != Some(desk.get(*id));
         let changed: Vec<ParamId> = self.told_values().filter(other).collect();
@@ -510,9 +521,9 @@ impl<M: Mixer> Hub<M> {
     /// Forgets who is not served any more.
     fn dismiss(&mut self) {
         let allow = &self.allow;
-        let outside = |c: &Client| match c.way {
-            Way::Udp(at) | Way::Tcp(at) => !allow.iter().any(|net| net.contains(at.ip())),
-            _ => false,
+        let outside = |c: &Client| {
+            let is_asked = !matches!(c.way, Way::Peer(_));
+            is_asked && c.way.host().is_some_and(|host| !allow.iter().any(|net| net.contains(host)))
         };
         let gone: Vec<ClientId> = self.clients.iter_mut().filter(|(_, c)| outside(c)).map(|(id, _)| id).collect();
         gone.into_iter().for_each(|id| self.close(id));
@@ -530,7 +541,7 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// Everything that depends on the tree, after it changed.
-    fn rebuild(&mut self) {
+    fn rebuild(&mut self, settings: &Settings) {
         let desk = self.mixer.desk();
         self.space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         self.board = Board::new(desk.spec(), desk.tree());
@@ -545,9 +556,11 @@ impl<M: Mixer> Hub<M> {
         self.moving.clear();
         self.figures.clear();
         self.timed.forget_handed();
+        self.set_roles(settings);
         for (_, client) in self.clients.iter_mut() {
+            let sight = self.roles.sight(client.role, &self.space);
             if let Some(watch) = &mut client.watch {
-                watch.rematch(&self.space, &self.board);
+                watch.rematch(sight, &self.board);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! `/status`: how the server stands, as names and values in one message.
 
-use super::Hub;
 use super::mixer::Mixer;
-use headroom_protocol::intent::ClientId;
+use super::{By, Hub};
 use headroom_protocol::osc::encode::Arg;
 
 /// Bytes of missing ports that are named.
 const NAMED: usize = 400;
+
+/// What every role is told: how the sound is.
+const FOR_ALL: &[&str] = &["role", "backend", "running", "rate", "period", "xruns", "outages"];
 
 /// What happened since the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,11 +33,16 @@ pub struct Counters {
     pub errors: u64,
     /// Bundles that came after their time.
     pub late: u64,
+    /// Intents that a role did not allow.
+    pub forbidden: u64,
+    /// Tokens that no role has.
+    pub wrong_tokens: u64,
 }
 
 impl<M: Mixer> Hub<M> {
-    /// Names and values, in turn; times of processing are in microseconds.
-    pub(super) fn status(&mut self, from: ClientId, now: u64) {
+    /// Names and values, in turn; times of processing are in microseconds. What tells of the rig, the machine and
+    /// other clients goes to roles that read `/status`.
+    pub(super) fn status(&mut self, by: By, now: u64) {
         let backend = self.mixer.status();
         let missing: Vec<String> = backend.missing().map(|(port, pattern)| format!("{port}: {pattern}")).collect();
         let mut missing = missing.join(", ");
@@ -46,6 +53,7 @@ impl<M: Mixer> Hub<M> {
         let timing = self.mixer.timing();
         let micros = |nanos: u64| Arg::Float(nanos as f32 / 1e3);
         let words = [
+            ("role", Arg::from(self.roles.name(by.role))),
             ("backend", Arg::from(backend.backend)),
             ("running", Arg::Int(backend.running.into())),
             ("rate", Arg::Int(backend.format.rate as i32)),
@@ -75,10 +83,14 @@ impl<M: Mixer> Hub<M> {
             ("sets", whole(c.sets)),
             ("coalesced", whole(c.coalesced)),
             ("errors", whole(c.errors)),
+            ("forbidden", whole(c.forbidden)),
+            ("wrong-tokens", whole(c.wrong_tokens)),
             ("state", Arg::from(state.path)),
             ("state-revision", Arg::Int(state.saved)),
             ("state-error", Arg::from(state.error.unwrap_or_default())),
         ];
-        self.reply(from, "/status", words.into_iter().flat_map(|(name, value)| [Arg::from(name), value]), now);
+        let whole = self.may_be_told(by, "/status");
+        let words = words.into_iter().filter(|(name, _)| whole || FOR_ALL.contains(name));
+        self.reply(by.client, "/status", words.flat_map(|(name, value)| [Arg::from(name), value]), now);
     }
 }

@@ -1,11 +1,13 @@
 //! The loop that drives the hub.
 
 use super::Sockets;
+use super::share::{BYTES_A_PIECE, MOST_OF_TIME, Served, Share};
 use super::tcp::{Connection, Fate};
 use super::udp::{self, Batch};
 use crate::backend::realtime::monotonic_nanos;
 use crate::hub::client::Way;
 use crate::hub::mixer::Mixer;
+use crate::hub::roles::Standing;
 use crate::hub::{Hub, peers};
 use crate::rig::settings::Peer;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -13,9 +15,9 @@ use headroom_protocol::intent::ClientId;
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +37,18 @@ const OWN_SOCKETS: usize = 256;
 const SILENT: u64 = 10_000_000_000;
 /// Time between two looks at who has a lease, in nanoseconds.
 const SWEEP: u64 = 100_000_000;
+/// Connections of one host at a time.
+const CONNECTIONS_OF_A_HOST: usize = 64;
+/// Memory of all connections together, in bytes.
+const CONNECTION_BYTES: usize = 64 << 20;
+/// Packets between two sweeps after which a client without a lease gets a socket too, so that its flood is its own.
+const BUSY: u32 = 256;
+/// Clients without a lease that have a socket of their own at a time.
+const BUSY_SOCKETS: usize = 64;
+/// Senders counted between two sweeps.
+const COUNTED: usize = 4_096;
+/// Longest time between two turns of the hub while packets wait, in nanoseconds.
+const ROUND: u64 = 2_000_000;
 /// Packets of the common socket after which nothing that arrived before a client had its own is left there.
 const BEHIND: usize = 65_536;
 
@@ -56,6 +70,10 @@ pub enum Event<M> {
         link: LinkId,
         /// Name for the log.
         name: String,
+        /// The host that it comes from; none within this program.
+        host: Option<IpAddr>,
+        /// How it comes by its role.
+        standing: Standing,
         /// Takes what is sent to it.
         deliver: Deliver,
     },
@@ -92,17 +110,17 @@ impl<M> Mail<M> {
         }
     }
 
-    /// Begins a connection of another transport.
-    pub fn open(&self, name: String, deliver: Deliver) -> LinkId {
+    /// Begins a connection of another transport: from where, and with what role.
+    pub fn open(&self, name: String, host: Option<IpAddr>, standing: Standing, deliver: Deliver) -> LinkId {
         let link = LinkId(self.links.fetch_add(1, Ordering::Relaxed));
-        self.send(Event::Opened { link, name, deliver });
+        self.send(Event::Opened { link, name, host, standing, deliver });
         link
     }
 }
 
 /// Whatever has a token.
 enum End {
-    Own { socket: UdpSocket, client: SocketAddr, dropped: u32, held: bool },
+    Own { socket: UdpSocket, client: SocketAddr, dropped: u32, held: bool, busy: bool },
     Stream(Connection),
 }
 
@@ -123,7 +141,11 @@ pub struct Server<M> {
     by_address: HashMap<SocketAddr, usize>,
     links: HashMap<LinkId, ClientId>,
     deliver: HashMap<ClientId, Deliver>,
-    ready: VecDeque<Token>,
+    ready: Vec<Token>,
+    /// By token.
+    shares: Vec<Share>,
+    /// Packets of senders on the common socket since the last sweep.
+    senders: HashMap<SocketAddr, u32, foldhash::fast::RandomState>,
     batch: Batch,
     buffer: Vec<u8>,
     next_sweep: u64,
@@ -159,7 +181,9 @@ impl<M: Mixer + 'static> Server<M> {
             by_address: HashMap::new(),
             links: HashMap::new(),
             deliver: HashMap::new(),
-            ready: VecDeque::new(),
+            ready: Vec::new(),
+            shares: Vec::new(),
+            senders: HashMap::default(),
             batch: Batch::new(),
             buffer: Vec::new(),
             next_sweep: 0,
@@ -175,33 +199,41 @@ impl<M: Mixer + 'static> Server<M> {
         let mut events = Events::with_capacity(256);
         loop {
             let now = monotonic_nanos();
-            let wait = if self.ready.is_empty() { self.hub.wake_at(now).saturating_sub(now) } else { 0 };
+            let wait = match self.ready.is_empty() {
+                true => self.hub.wake_at(now).saturating_sub(now),
+                // Who has had more than its share waits for a while.
+                false => self.hub.wake_at(now).saturating_sub(now).min(self.shortest_wait(now)),
+            };
             match self.poll.poll(&mut events, Some(Duration::from_nanos(wait))) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
             for event in &events {
-                if !self.ready.contains(&event.token()) {
-                    self.ready.push_back(event.token());
-                }
+                self.is_ready(event.token());
             }
-            for _ in 0..self.ready.len() {
-                let Some(token) = self.ready.pop_front() else { break };
-                let now = monotonic_nanos();
+            let began = monotonic_nanos();
+            let mut now = began;
+            while let Some(token) = self.next(now) {
                 let more = match token {
                     COMMON => self.read_common(now),
                     LISTENER => self.accept(now),
                     MAIL => match self.read_mail(now) {
-                        true => false,
+                        true => Served::done(),
                         false => return Ok(self.hub),
                     },
                     Token(other) => self.serve_end(other - FIRST, now),
                 };
-                if more {
-                    self.ready.push_back(token);
+                if more.more {
+                    self.is_ready(token);
                 }
                 self.send();
+                let after = monotonic_nanos();
+                self.share(token).charge(after - now, more.pieces);
+                now = after;
+                if now - began > ROUND {
+                    break;
+                }
             }
             let now = monotonic_nanos();
             self.hub.turn(now);
@@ -214,15 +246,24 @@ impl<M: Mixer + 'static> Server<M> {
     }
 
     /// One turn of the common socket; whether there may be more.
-    fn read_common(&mut self, now: u64) -> bool {
-        let (count, more) = match self.batch.receive(&self.common) {
-            Ok(count) => (count, !Batch::was_last(count)),
+    fn read_common(&mut self, now: u64) -> Served {
+        let most = self.share(COMMON).datagrams();
+        let (count, more) = match self.batch.receive(&self.common, most) {
+            Ok(count) => (count, count == most),
             Err(error) => (0, error.kind() == io::ErrorKind::Interrupted),
         };
+        let mut busy = Vec::new();
         for i in 0..count {
             let Some((from, bytes)) = self.batch.datagram(i) else { continue };
             if let Some(client) = self.hub.admit(from, now) {
                 self.hub.packet(client, bytes, now);
+                if self.senders.len() < COUNTED || self.senders.contains_key(&from) {
+                    let packets = self.senders.entry(from).or_default();
+                    *packets += 1;
+                    if *packets == BUSY {
+                        busy.push((client, from));
+                    }
+                }
             }
         }
         if let Some(dropped) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
@@ -230,18 +271,25 @@ impl<M: Mixer + 'static> Server<M> {
             self.dropped = dropped;
         }
         self.behind = if more { self.behind.saturating_sub(count) } else { 0 };
-        more
+        for (client, from) in busy {
+            let others = self.ends.iter().flatten().filter(|e| matches!(e, End::Own { busy: true, .. })).count();
+            if others < BUSY_SOCKETS && !self.by_address.contains_key(&from) {
+                self.give_own(client, from, true);
+            }
+        }
+        Served { more, pieces: count }
     }
 
-    fn serve_end(&mut self, at: usize, now: u64) -> bool {
+    fn serve_end(&mut self, at: usize, now: u64) -> Served {
+        let share = *self.share(Token(at + FIRST));
         match self.ends.get_mut(at) {
             Some(Some(End::Own { socket, dropped, held, .. })) => {
                 // What this client sent before it had a socket of its own comes first.
                 *held &= self.behind > 0;
                 if *held {
-                    return true;
+                    return Served { more: true, pieces: 0 };
                 }
-                let (count, more) = match self.batch.receive(socket) {
+                let (count, more) = match self.batch.receive(socket, share.datagrams()) {
                     // A refusal that a packet of ours met is told in between, so fewer than a batch
                     // does not mean that it was all.
                     Ok(count) => (count, true),
@@ -258,54 +306,101 @@ impl<M: Mixer + 'static> Server<M> {
                         self.hub.packet(client, bytes, now);
                     }
                 }
-                more
+                Served { more, pieces: count }
             }
             Some(Some(End::Stream(connection))) => {
                 let mut fate = connection.write();
+                let mut bytes = 0;
                 if fate != Fate::Over {
-                    fate = connection.read(&mut self.hub, &mut self.buffer, now);
+                    fate = connection.read(&mut self.hub, &mut self.buffer, share.bytes(), &mut bytes, now);
                 }
                 self.hub.set_congested(connection.client, connection.is_congested());
                 if fate == Fate::Over {
                     self.send();
                     self.end(at);
                 }
-                fate == Fate::More
+                Served { more: fate == Fate::More, pieces: bytes / BYTES_A_PIECE + 1 }
             }
-            _ => false,
+            _ => Served::done(),
         }
     }
 
-    fn accept(&mut self, now: u64) -> bool {
+    fn accept(&mut self, now: u64) -> Served {
+        let again = Served { more: true, pieces: 1 };
         let (stream, from) = match self.listener.accept() {
             Ok(accepted) => accepted,
-            Err(error) => return error.kind() == io::ErrorKind::Interrupted,
+            Err(error) => return Served { more: error.kind() == io::ErrorKind::Interrupted, pieces: 1 },
         };
-        let connections = self.ends.iter().flatten().filter(|e| matches!(e, End::Stream(_))).count();
-        if connections >= CONNECTIONS {
-            self.hub.counters().refused += 1;
-            return true;
-        }
         // Outside of what is served the connection is closed without a word.
-        let Some(client) = self.hub.open(Way::Tcp(from), now) else { return true };
+        if !self.hub.serves(from.ip()) || !self.make_room(from.ip()) {
+            self.hub.counters().refused += 1;
+            return again;
+        }
+        let Some(client) = self.hub.open(Way::Tcp(from), Standing::Guest, now) else { return again };
         let at = self.place();
-        let mut connection = Connection::new(stream, client);
+        let mut connection = Connection::new(stream, client, now);
         let registry = self.poll.registry();
         if connection.stream.register(registry, Token(at + FIRST), Interest::READABLE | Interest::WRITABLE).is_err() {
             self.hub.close(client);
-            return true;
+            return again;
         }
         self.ends[at] = Some(End::Stream(connection));
         self.by_client.insert(client, at);
+        again
+    }
+
+    /// Room for one more connection of a host, if need be in place of one that never said anything.
+    fn make_room(&mut self, host: IpAddr) -> bool {
+        let hub = &self.hub;
+        let streams = self.ends.iter().enumerate().filter_map(|(at, end)| match end {
+            Some(End::Stream(connection)) => Some((at, connection, hub.client(connection.client).and_then(|c| c.way.host()))),
+            _ => None,
+        });
+        let streams: Vec<_> = streams.collect();
+        let own = streams.iter().filter(|s| s.2 == Some(host)).count();
+        let crowded = own >= CONNECTIONS_OF_A_HOST;
+        if !crowded && streams.len() < CONNECTIONS {
+            return true;
+        }
+        let silent = streams.iter().filter(|s| s.1.is_silent() && (!crowded || s.2 == Some(host)));
+        let Some(at) = silent.min_by_key(|s| s.1.heard()).map(|s| s.0) else { return false };
+        self.end(at);
         true
+    }
+
+    /// What each token has had.
+    fn share(&mut self, token: Token) -> &mut Share {
+        if self.shares.len() <= token.0 {
+            self.shares.resize(token.0 + 1, Share::default());
+        }
+        &mut self.shares[token.0]
+    }
+
+    fn is_ready(&mut self, token: Token) {
+        if !self.ready.contains(&token) {
+            self.ready.push(token);
+        }
+    }
+
+    /// Takes the next to be served: who had least of the time lately, and not more than may be had.
+    fn next(&mut self, now: u64) -> Option<Token> {
+        let had: Vec<u64> = (0..self.ready.len()).map(|at| self.share(self.ready[at]).had(now)).collect();
+        let (at, least) = had.into_iter().enumerate().min_by_key(|(_, had)| *had)?;
+        (least < MOST_OF_TIME).then(|| self.ready.remove(at))
+    }
+
+    /// Time until one of those that are ready may be served, in nanoseconds.
+    fn shortest_wait(&mut self, now: u64) -> u64 {
+        let had = (0..self.ready.len()).map(|at| self.share(self.ready[at]).had(now)).min();
+        had.map_or(0, |had| had.saturating_sub(MOST_OF_TIME - 1) * 2)
     }
 
     /// False where the server is to end.
     fn read_mail(&mut self, now: u64) -> bool {
         while let Ok(event) = self.mail.try_recv() {
             match event {
-                Event::Opened { link, name, deliver } => {
-                    if let Some(client) = self.hub.open(Way::Link(name), now) {
+                Event::Opened { link, name, host, standing, deliver } => {
+                    if let Some(client) = self.hub.open(Way::Link(name, host), standing, now) {
                         self.links.insert(link, client);
                         self.deliver.insert(client, deliver);
                     }
@@ -380,28 +475,63 @@ impl<M: Mixer + 'static> Server<M> {
         }
         for (client, at) in self.hub.leased() {
             if !self.by_address.contains_key(&at) && self.by_address.len() < OWN_SOCKETS {
-                self.give_own(client, at);
+                self.give_own(client, at, false);
             }
         }
+        self.senders.clear();
+        self.count_drops();
+        self.end_stuck(now);
         for at in 0..self.ends.len() {
             let client = match &self.ends[at] {
                 Some(End::Own { client, .. }) => client,
-                Some(End::Stream(connection)) if self.hub.client(connection.client).is_none() => {
-                    self.end(at);
-                    continue;
-                }
                 _ => continue,
             };
             let in_use = self.hub.admit(*client, now).and_then(|id| self.hub.client(id));
             let in_use = in_use.is_some_and(|c| c.is_leased() || c.seen + SILENT > now);
-            if !in_use && !self.serve_end(at, now) {
+            if !in_use && !self.serve_end(at, now).more {
                 self.end(at);
             }
         }
     }
 
-    fn give_own(&mut self, client: ClientId, address: SocketAddr) {
-        let socket = match udp::connected(self.at, address) {
+    /// What the kernel dropped behind the last packet that was read.
+    fn count_drops(&mut self) {
+        let mut more = 0;
+        let owns = self.ends.iter_mut().flatten().filter_map(|end| match end {
+            End::Own { socket, dropped, .. } => Some((&*socket, dropped)),
+            End::Stream(_) => None,
+        });
+        for (socket, known) in owns.chain([(&self.common, &mut self.dropped)]) {
+            if let Some(dropped) = udp::dropped_by(socket) {
+                more += u64::from(dropped.wrapping_sub(*known));
+                *known = dropped;
+            }
+        }
+        self.hub.counters().kernel_dropped += more;
+    }
+
+    /// Ends connections that are gone, those that stand still, and the fullest where all together hold too much.
+    fn end_stuck(&mut self, now: u64) {
+        let mut held = 0;
+        let mut fullest = (0, 0);
+        for at in 0..self.ends.len() {
+            let Some(End::Stream(connection)) = &mut self.ends[at] else { continue };
+            let bytes = connection.held();
+            if self.hub.client(connection.client).is_none() || connection.is_stuck(now) {
+                self.end(at);
+                continue;
+            }
+            held += bytes;
+            fullest = fullest.max((bytes, at));
+        }
+        if held > CONNECTION_BYTES {
+            self.end(fullest.1);
+        }
+    }
+
+    fn give_own(&mut self, client: ClientId, address: SocketAddr, busy: bool) {
+        let buffer = if busy { udp::BUSY_BUFFER } else { udp::OWN_BUFFER };
+        let socket = match udp::connected(self.at, address, buffer) {
             Ok(socket) => socket,
             Err(error) => return tracing::debug!(%address, %error, "no socket of its own"),
         };
@@ -410,10 +540,9 @@ impl<M: Mixer + 'static> Server<M> {
             return;
         }
         self.behind = BEHIND;
-        if !self.ready.contains(&COMMON) {
-            self.ready.push_back(COMMON);
-        }
-        self.ends[at] = Some(End::Own { socket, client: address, dropped: 0, held: true });
+        self.is_ready(COMMON);
+        self.is_ready(Token(at + FIRST));
+        self.ends[at] = Some(End::Own { socket, client: address, dropped: 0, held: true, busy });
         self.by_client.insert(client, at);
         self.by_address.insert(address, at);
     }
@@ -427,6 +556,7 @@ impl<M: Mixer + 'static> Server<M> {
 
     fn end(&mut self, at: usize) {
         self.ready.retain(|t| *t != Token(at + FIRST));
+        *self.share(Token(at + FIRST)) = Share::default();
         self.by_client.retain(|_, a| *a != at);
         match self.ends[at].take() {
             Some(End::Stream(connection)) => self.hub.close(connection.client),
