@@ -264,6 +264,9 @@ fn elsewhere(message: &Message<'_>, space: Sight<'_>, budget: &mut usize) -> Res
         return command.parse(message, space);
     }
     if !is_pattern(message.address) {
+        if space.is_terse() {
+            return Err(space.explain(message.address));
+        }
         let word = message.address.trim_start_matches('/');
         let commands = command::COMMANDS.iter().map(|c| c.address.trim_start_matches('/'));
         return Err(match crate::address::nearest(word, commands) {

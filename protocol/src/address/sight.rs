@@ -17,18 +17,30 @@ pub struct Sight<'a> {
     space: &'a AddressSpace,
     /// By parameter; everything where there is none.
     visible: Option<&'a [bool]>,
+    /// Nobody will read why something failed.
+    terse: bool,
 }
 
 impl<'a> From<&'a AddressSpace> for Sight<'a> {
     fn from(space: &'a AddressSpace) -> Sight<'a> {
-        Sight { space, visible: None }
+        Sight { space, visible: None, terse: false }
     }
 }
 
 impl<'a> Sight<'a> {
     /// Only these parameters, one switch a parameter; a missing one is off.
     pub fn only(space: &'a AddressSpace, visible: &'a [bool]) -> Sight<'a> {
-        Sight { space, visible: Some(visible) }
+        Sight { space, visible: Some(visible), terse: false }
+    }
+
+    /// The same, where no nearest names need to be looked for.
+    pub fn terse(self) -> Sight<'a> {
+        Sight { terse: true, ..self }
+    }
+
+    /// Whether reasons are kept short.
+    pub fn is_terse(&self) -> bool {
+        self.terse
     }
 
     /// Whether everything is seen.
@@ -61,7 +73,7 @@ impl<'a> Sight<'a> {
 
     /// Why an address is no parameter: in detail to who sees everything, in one sentence to all others.
     pub fn explain(&self, address: &str) -> String {
-        if self.is_whole() { self.space.explain(address) } else { UNKNOWN.into() }
+        if self.is_whole() && !self.terse { self.space.explain(address) } else { UNKNOWN.into() }
     }
 
     /// All parameters that are seen, in the order of the tree.

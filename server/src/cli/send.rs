@@ -7,6 +7,7 @@ use headroom_protocol::osc::decode::{self, Arg, Message, Packet};
 use headroom_protocol::osc::encode::Encoder;
 use headroom_protocol::pattern::is_pattern;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Longest wait for an answer.
@@ -15,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PORT: u16 = 9000;
 /// Asked after a pattern: what comes before its answer belongs to the pattern.
 const END: &str = "/info";
+/// Takes the role of a token.
+const LOGIN: &str = "/login";
 
 /// Arguments of `send`.
 #[derive(clap::Args)]
@@ -22,6 +25,9 @@ pub struct SendArgs {
     /// Where the server listens; port 9000 where none is named.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     to: String,
+    /// Logs in first, with the first line of this file; without, with $HEADROOM_TOKEN where it is set.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<std::path::PathBuf>,
     /// An address, a pattern or a command.
     address: String,
     /// What is set: whole numbers, numbers and text. Without, the value is asked for.
@@ -34,10 +40,17 @@ pub fn run(args: &SendArgs) -> Result<(), Fail> {
     if !args.address.starts_with('/') {
         return Err(Fail::input(format!("\"{}\" is no OSC address: it does not begin with /", args.address)));
     }
-    for line in exchange(server(&args.to)?, &args.address, &args.args)? {
+    let token = token(args.token_file.as_deref())?;
+    for line in exchange(server(&args.to)?, token, &args.address, &args.args)? {
         println!("{line}");
     }
     Ok(())
+}
+
+fn token(file: Option<&Path>) -> Result<Option<String>, Fail> {
+    let Some(file) = file else { return Ok(std::env::var("HEADROOM_TOKEN").ok().filter(|t| !t.is_empty())) };
+    let text = std::fs::read_to_string(file).map_err(|e| Fail::input(format!("{}: {e}", file.display())))?;
+    Ok(Some(text.lines().next().unwrap_or_default().trim().to_owned()))
 }
 
 fn server(to: &str) -> Result<SocketAddr, Fail> {
@@ -47,12 +60,18 @@ fn server(to: &str) -> Result<SocketAddr, Fail> {
 }
 
 /// Sends, and gives the lines that the answer makes.
-fn exchange(at: SocketAddr, address: &str, args: &[String]) -> Result<Vec<String>, Fail> {
+fn exchange(at: SocketAddr, token: Option<String>, address: &str, args: &[String]) -> Result<Vec<String>, Fail> {
     let failed = |error: std::io::Error| Fail::running(format!("{at}: {error}"));
     let any: SocketAddr = if at.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
     let socket = UdpSocket::bind(any).map_err(failed)?;
     socket.connect(at).map_err(failed)?;
     let mut encoder = Encoder::new();
+    let logs_in = token.is_some() && address != LOGIN;
+    if let Some(token) = token.filter(|_| logs_in) {
+        let mut bytes = Vec::new();
+        encoder.message(LOGIN, [token.as_str().into()], &mut bytes);
+        socket.send(&bytes).map_err(failed)?;
+    }
     let mut send = |address: &str, args: &[String]| {
         let mut bytes = Vec::new();
         encoder.message(address, args.iter().map(|a| guess(a, false)), &mut bytes);
@@ -87,6 +106,7 @@ fn exchange(at: SocketAddr, address: &str, args: &[String]) -> Result<Vec<String
                 "/error" => return Err(Fail::running(reason(&message))),
                 END if many => return Ok(lines),
                 "/rev" => {}
+                LOGIN if logs_in => {}
                 answer => {
                     lines.push(format!("{answer} {}", values(&message)).trim_end().to_owned());
                     // What a command tells first comes in bundles.

@@ -98,6 +98,8 @@ pub struct Client {
     /// Their bytes.
     pub ping_bytes: usize,
     unproven: u64,
+    /// Bytes of the last answer that it could not have: the like of it is not worth making.
+    wanted: usize,
     tokens: f64,
     filled: u64,
 }
@@ -125,6 +127,7 @@ impl Client {
             pings: 0,
             ping_bytes: 0,
             unproven: 0,
+            wanted: 0,
             tokens,
             filled,
         }
@@ -150,6 +153,12 @@ impl Client {
         self.tokens >= 1.0
     }
 
+    /// Whether an answer like the last one could be sent, or that one was.
+    pub fn can_be_told(&mut self, now: u64) -> bool {
+        self.fill(now);
+        self.tokens >= (self.wanted as f64).max(1.0)
+    }
+
     /// Takes a packet's bytes off what may be sent; false where it may not.
     pub fn take(&mut self, bytes: usize, sort: Sort, now: u64) -> bool {
         if sort == Sort::Subscribed && self.congested {
@@ -162,8 +171,11 @@ impl Client {
         if sort == Sort::Answer {
             self.fill(now);
             if self.tokens < bytes as f64 {
+                // What is more than can ever be had must not close all else.
+                self.wanted = bytes.min(BURST as usize / 2);
                 return false;
             }
+            self.wanted = 0;
             self.tokens -= bytes as f64;
         }
         if !proven {

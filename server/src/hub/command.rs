@@ -69,8 +69,9 @@ impl<M: Mixer> Hub<M> {
 
     fn subscribe(&mut self, from: ClientId, wish: Subscribe) -> Result<(), String> {
         self.may_watch_more(from)?;
-        let client = self.clients.get(from).ok_or("unknown client")?;
         let targets = self.sight_of(from).targets(&wish.pattern, usize::MAX);
+        self.count_reach(targets.len() + self.all_looked_at())?;
+        let client = self.clients.get(from).ok_or("unknown client")?;
         client.span.in_scope(|| tracing::debug!(pattern = &*wish.text, addresses = targets.len(), "subscribes"));
         let answer = vec![Arg::from(&*wish.text), Arg::Int(targets.len() as i32)];
         let rate = wish.rate_hz.map(f64::from);
@@ -107,7 +108,13 @@ impl<M: Mixer> Hub<M> {
         Ok(())
     }
 
+    /// What a look at every address of a client costs, in addresses reached.
+    fn all_looked_at(&self) -> usize {
+        self.space.len() / 8
+    }
+
     fn unsubscribe(&mut self, from: ClientId, text: Option<&str>, now: u64) -> Result<(), String> {
+        self.count_reach(self.all_looked_at())?;
         let gone = self.with_watch(from, |watch, hub| watch.remove(text, hub.sight_of(from), &hub.board)).unwrap_or(false);
         if let (false, Some(_)) = (gone, text) {
             return Err("not subscribed".into());
@@ -117,6 +124,7 @@ impl<M: Mixer> Hub<M> {
     }
 
     fn sync(&mut self, from: ClientId, seen: Option<u64>) -> Result<(), String> {
+        self.count_reach(self.all_looked_at())?;
         // What changed in this round has no revision yet.
         self.distribute();
         let (first, last) = (self.first_revision, self.revision);

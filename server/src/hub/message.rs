@@ -16,7 +16,13 @@ use std::time::Duration;
 /// What a pattern costs to match, in addresses reached: each `//` may stand for any run of parts, beside all others.
 fn effort(pattern: &str) -> usize {
     let runs = pattern.matches("//").count();
-    pattern.len() / 4 * (1 + runs) * (1 + runs)
+    let each = if runs == 0 { 1 } else { 4 };
+    (4 + pattern.len() / 4) * (1 + runs) * (1 + runs) * each
+}
+
+/// Whether an intent changes nothing but what its client hears.
+fn only_tells(intent: &Intent) -> bool {
+    matches!(intent, Intent::Ask(_) | Intent::AskAll(_) | Intent::Info | Intent::Status | Intent::PresetList)
 }
 
 impl<M: Mixer> Hub<M> {
@@ -31,7 +37,14 @@ impl<M: Mixer> Hub<M> {
             let reason = format!("patterns reach more than {MAX_MATCHES} addresses");
             return self.error(from, message.address, &reason, now);
         }
-        match intent::parse(message, self.roles.sight(by.role, &self.space)) {
+        let told = self.clients.get_mut(from).is_none_or(|c| c.can_be_told(now));
+        let sight = self.roles.sight(by.role, &self.space);
+        match intent::parse(message, if told { sight } else { sight.terse() }) {
+            // An answer that cannot be sent need not be made.
+            Ok(intent) if !told && only_tells(&intent) => {
+                self.counters.dropped += 1;
+                self.clients.get_mut(from).into_iter().for_each(|c| c.dropped += 1);
+            }
             Ok(intent) => self.ask_of(by, message.address, intent, now),
             Err(error) => self.error(from, &error.address, &error.reason, now),
         }
@@ -39,6 +52,7 @@ impl<M: Mixer> Hub<M> {
 
     /// What a client or a surface asks for; `/error` about `address` where it fails.
     pub fn intent(&mut self, from: ClientId, address: &str, intent: Intent, now: u64) {
+        self.reach = 0;
         self.ask_of(self.by(from), address, intent, now);
     }
 
@@ -124,7 +138,7 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// Adds to what the patterns of this packet reached.
-    fn count_reach(&mut self, targets: usize) -> Result<(), String> {
+    pub(super) fn count_reach(&mut self, targets: usize) -> Result<(), String> {
         self.reach += targets;
         if self.reach > MAX_MATCHES { Err(format!("patterns reach more than {MAX_MATCHES} addresses")) } else { Ok(()) }
     }

@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 /// Files that may be under way to the disk.
 const MOST: usize = 4;
+/// What loading one costs, in addresses reached.
+const EFFORT: usize = 64;
 /// Bytes of a name or description in the list.
 const SHOWN: usize = 120;
 
@@ -87,6 +89,7 @@ impl<M: Mixer> Hub<M> {
     /// Sets the processors that a preset names, and what it does not state of them to their defaults. All
     /// of it reaches the engine in one batch, or nothing does.
     pub(super) fn load_preset(&mut self, by: By, strip: &str, name: &str, now: u64) -> Result<(), String> {
+        self.count_reach(EFFORT)?;
         let at = strip_named(self.mixer.desk().spec(), strip)?;
         let loaded = self.preset(by, name)?;
         let preset = &loaded.preset;

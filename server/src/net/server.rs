@@ -384,15 +384,31 @@ impl<M: Mixer + 'static> Server<M> {
 
     /// Takes the next to be served: who had least of the time lately, and not more than may be had.
     fn next(&mut self, now: u64) -> Option<Token> {
-        let had: Vec<u64> = (0..self.ready.len()).map(|at| self.share(self.ready[at]).had(now)).collect();
-        let (at, least) = had.into_iter().enumerate().min_by_key(|(_, had)| *had)?;
-        (least < MOST_OF_TIME).then(|| self.ready.remove(at))
+        let (had, at) = self.least(now)?;
+        (had < MOST_OF_TIME).then(|| self.ready.swap_remove(at))
     }
 
     /// Time until one of those that are ready may be served, in nanoseconds.
     fn shortest_wait(&mut self, now: u64) -> u64 {
-        let had = (0..self.ready.len()).map(|at| self.share(self.ready[at]).had(now)).min();
-        had.map_or(0, |had| had.saturating_sub(MOST_OF_TIME - 1) * 2)
+        self.least(now).map_or(0, |(had, _)| had.saturating_sub(MOST_OF_TIME - 1) * 2)
+    }
+
+    /// Who of those that are ready had least of the time, and its place among them. What a client sent before it had a
+    /// socket of its own comes first, so that one waits.
+    fn least(&mut self, now: u64) -> Option<(u64, usize)> {
+        let mut least: Option<(u64, usize)> = None;
+        for at in 0..self.ready.len() {
+            let token = self.ready[at];
+            let end = token.0.checked_sub(FIRST).and_then(|end| self.ends.get(end));
+            if self.behind > 0 && matches!(end, Some(Some(End::Own { held: true, .. }))) {
+                continue;
+            }
+            let had = self.share(token).had(now);
+            if least.is_none_or(|(least, _)| had < least) {
+                least = Some((had, at));
+            }
+        }
+        least
     }
 
     /// False where the server is to end.
