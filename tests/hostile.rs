@@ -218,10 +218,11 @@ fn a_storm_of_everything_leaves_memory_bounded_sound_whole_and_honest_clients_se
     let since = |name: &str| status.number(name) - before.number(name);
     let period = status.number("period") / status.number("rate") * 1e6;
     println!(
-        "{} packets sent; {} read, {} dropped by the kernel, {} answers dropped, {} refused; memory {memory} kB, at most {most} kB",
+        "{} packets sent; {} read, {} dropped by the kernel, {} shed, {} answers dropped, {} refused; memory {memory} kB, at most {most} kB",
         storm.sent.load(Ordering::Relaxed),
         since("packets"),
         since("kernel-dropped"),
+        since("shed"),
         since("dropped"),
         since("refused"),
     );

@@ -59,6 +59,8 @@ const BUSY_TURN: u64 = 500_000;
 const FLUSH: u64 = 1_000_000;
 /// Time between two looks at leases and the backend.
 const SWEEP: u64 = 250_000_000;
+/// Packets to subscribers after which a turn ends.
+const PUMPED: usize = 256;
 /// Most bytes of an address that `/error` echoes.
 const ECHOED: usize = 200;
 
@@ -91,6 +93,8 @@ pub struct Hub<M> {
     clients: Clients,
     /// Clients with subscriptions.
     watching: Vec<ClientId>,
+    /// Place of the one that was told last.
+    told_last: usize,
     out: Outbox,
     allow: Vec<Net>,
     peers: Vec<ClientId>,
@@ -144,6 +148,7 @@ impl<M: Mixer> Hub<M> {
             board,
             clients: Clients::default(),
             watching: Vec::new(),
+            told_last: 0,
             out: Outbox::default(),
             allow: osc.allow.clone(),
             peers: Vec::new(),
@@ -309,8 +314,14 @@ impl<M: Mixer> Hub<M> {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
         }
-        for at in 0..self.watching.len() {
-            self.pump(self.watching[at], now);
+        // Many subscribers are told one after the other, so that none keeps the hub from its sockets.
+        let (count, before) = (self.watching.len(), self.out.len());
+        for _ in 0..count {
+            self.told_last = (self.told_last + 1) % count;
+            self.pump(self.watching[self.told_last], now);
+            if self.out.len() - before > PUMPED {
+                break;
+            }
         }
     }
 

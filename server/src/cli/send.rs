@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_set_prints_the_value_that_holds() {
         let at = answers(vec![Vec::new(), message("/ch/1/fader", &[rosc::OscType::Float(-6.5)])]);
-        assert_eq!(exchange(at, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["/ch/1/fader -6.5"]);
+        assert_eq!(exchange(at, None, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["/ch/1/fader -6.5"]);
     }
 
     #[test]
@@ -179,18 +179,18 @@ mod tests {
         let both = [("/ch/1/name", [rosc::OscType::from("Kick")]), ("/ch/2/name", [rosc::OscType::from("Lead vox")])];
         Encoder::new().bundle(1, both, &mut bundle);
         let at = answers(vec![bundle, message("/info", &[])]);
-        assert_eq!(exchange(at, "/ch/*/name", &[]).unwrap(), ["/ch/1/name Kick", "/ch/2/name Lead vox"]);
+        assert_eq!(exchange(at, None, "/ch/*/name", &[]).unwrap(), ["/ch/1/name Kick", "/ch/2/name Lead vox"]);
     }
 
     #[test]
     fn an_error_and_silence_fail() {
         let at = answers(vec![message("/error", &["/ch/9/fader".into(), "unknown address".into()])]);
-        match exchange(at, "/ch/9/fader", &[]) {
+        match exchange(at, None, "/ch/9/fader", &[]) {
             Err(Fail::Running(text)) => assert_eq!(text, "/ch/9/fader: unknown address"),
             other => panic!("{other:?}"),
         }
         let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        assert!(matches!(exchange(nobody, "/info", &[]), Err(Fail::Running(_))));
+        assert!(matches!(exchange(nobody, None, "/info", &[]), Err(Fail::Running(_))));
         assert!(matches!(server("nowhere.invalid:1"), Err(Fail::Input(_))));
         assert_eq!(server("127.0.0.1").unwrap().port(), PORT);
     }

@@ -18,9 +18,9 @@ pub const MOST: usize = 1_024;
 /// Clients of one host at a time.
 pub const MOST_OF_A_HOST: usize = 256;
 /// Clients with subscriptions at a time, and of one host.
-pub const WATCHERS: usize = 512;
+pub const WATCHERS: usize = 256;
 /// Clients of one host with subscriptions at a time.
-pub const WATCHERS_OF_A_HOST: usize = 128;
+pub const WATCHERS_OF_A_HOST: usize = 64;
 /// Bytes of the pings of one client that wait for the engine.
 pub const PING_BYTES: usize = 65_536;
 

@@ -33,6 +33,8 @@ pub struct Counters {
     pub errors: u64,
     /// Bundles that came after their time.
     pub late: u64,
+    /// Packets of hosts that had more than their share of the time.
+    pub shed: u64,
     /// Intents that a role did not allow.
     pub forbidden: u64,
     /// Tokens that no role has.
@@ -79,6 +81,7 @@ impl<M: Mixer> Hub<M> {
             ("refused", whole(c.refused)),
             ("dropped", whole(c.dropped)),
             ("kernel-dropped", whole(c.kernel_dropped)),
+            ("shed", whole(c.shed)),
             ("unsent", whole(c.unsent)),
             ("sets", whole(c.sets)),
             ("coalesced", whole(c.coalesced)),

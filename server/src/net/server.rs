@@ -1,14 +1,16 @@
 //! The loop that drives the hub.
 
+mod ends;
+
 use super::Sockets;
-use super::share::{BYTES_A_PIECE, MOST_OF_TIME, Served, Share};
+use super::share::{BYTES_A_PIECE, COMMON_WEIGHT, Crowd, MOST_OF_TIME, SLICE, Served, Share, newer};
 use super::tcp::{Connection, Fate};
-use super::udp::{self, Batch};
+use super::udp::{BATCH, Batch};
 use crate::backend::realtime::monotonic_nanos;
+use crate::hub::Hub;
 use crate::hub::client::Way;
 use crate::hub::mixer::Mixer;
 use crate::hub::roles::Standing;
-use crate::hub::{Hub, peers};
 use crate::rig::settings::Peer;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use headroom_protocol::intent::ClientId;
@@ -29,18 +31,8 @@ const MAIL: Token = Token(2);
 /// Token of the first connection or socket of a client.
 const FIRST: usize = 3;
 
-/// Connections at a time.
-const CONNECTIONS: usize = 256;
-/// Clients with a socket of their own at a time.
-const OWN_SOCKETS: usize = 256;
-/// Silence after which a client without a lease loses its own socket, in nanoseconds.
-const SILENT: u64 = 10_000_000_000;
 /// Time between two looks at who has a lease, in nanoseconds.
 const SWEEP: u64 = 100_000_000;
-/// Connections of one host at a time.
-const CONNECTIONS_OF_A_HOST: usize = 64;
-/// Memory of all connections together, in bytes.
-const CONNECTION_BYTES: usize = 64 << 20;
 /// Packets between two sweeps after which a client without a lease gets a socket too, so that its flood is its own.
 const BUSY: u32 = 256;
 /// Clients without a lease that have a socket of their own at a time.
@@ -49,8 +41,6 @@ const BUSY_SOCKETS: usize = 64;
 const COUNTED: usize = 4_096;
 /// Longest time between two turns of the hub while packets wait, in nanoseconds.
 const ROUND: u64 = 2_000_000;
-/// Packets of the common socket after which nothing that arrived before a client had its own is left there.
-const BEHIND: usize = 65_536;
 
 /// A connection of another transport, such as a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,6 +136,12 @@ pub struct Server<M> {
     shares: Vec<Share>,
     /// Packets of senders on the common socket since the last sweep.
     senders: HashMap<SocketAddr, u32, foldhash::fast::RandomState>,
+    crowd: Crowd,
+    /// Datagrams of the common socket, how many, and the first that was not read yet.
+    crowded: Batch,
+    in_crowd: usize,
+    next_in_crowd: usize,
+    /// Datagrams of the other sockets.
     batch: Batch,
     buffer: Vec<u8>,
     next_sweep: u64,
@@ -184,6 +180,10 @@ impl<M: Mixer + 'static> Server<M> {
             ready: Vec::new(),
             shares: Vec::new(),
             senders: HashMap::default(),
+            crowd: Crowd::default(),
+            crowded: Batch::new(),
+            in_crowd: 0,
+            next_in_crowd: 0,
             batch: Batch::new(),
             buffer: Vec::new(),
             next_sweep: 0,
@@ -245,31 +245,39 @@ impl<M: Mixer + 'static> Server<M> {
         }
     }
 
-    /// One turn of the common socket; whether there may be more.
-    fn read_common(&mut self, now: u64) -> Served {
-        let most = self.share(COMMON).datagrams();
-        let (count, more) = match self.batch.receive(&self.common, most) {
-            Ok(count) => (count, count == most),
-            Err(error) => (0, error.kind() == io::ErrorKind::Interrupted),
-        };
+    /// One turn of the common socket; whether there may be more. What is taken out of it is kept until it is read.
+    fn read_common(&mut self, mut now: u64) -> Served {
+        if self.next_in_crowd == self.in_crowd {
+            self.next_in_crowd = 0;
+            self.in_crowd = self.crowded.receive(&self.common, BATCH).unwrap_or(0);
+            if let Some(told) = self.in_crowd.checked_sub(1).and_then(|last| self.crowded.dropped(last)) {
+                self.hub.counters().kernel_dropped += newer(&mut self.dropped, told);
+            }
+        }
+        let (began, first) = (now, self.next_in_crowd);
         let mut busy = Vec::new();
-        for i in 0..count {
-            let Some((from, bytes)) = self.batch.datagram(i) else { continue };
-            if let Some(client) = self.hub.admit(from, now) {
-                self.hub.packet(client, bytes, now);
-                if self.senders.len() < COUNTED || self.senders.contains_key(&from) {
-                    let packets = self.senders.entry(from).or_default();
-                    *packets += 1;
-                    if *packets == BUSY {
-                        busy.push((client, from));
-                    }
+        while self.next_in_crowd < self.in_crowd && now - began < SLICE {
+            self.next_in_crowd += 1;
+            let Some((from, bytes)) = self.crowded.datagram(self.next_in_crowd - 1) else { continue };
+            if !self.crowd.admits(from.ip(), now) {
+                self.hub.counters().shed += 1;
+                continue;
+            }
+            let Some(client) = self.hub.admit(from, now) else { continue };
+            self.hub.packet(client, bytes, now);
+            let after = monotonic_nanos();
+            self.crowd.charge(from.ip(), after - now);
+            now = after;
+            if self.senders.len() < COUNTED || self.senders.contains_key(&from) {
+                let packets = self.senders.entry(from).or_default();
+                *packets += 1;
+                if *packets == BUSY {
+                    busy.push((client, from));
                 }
             }
         }
-        if let Some(dropped) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
-            self.hub.counters().kernel_dropped += u64::from(dropped.wrapping_sub(self.dropped));
-            self.dropped = dropped;
-        }
+        let count = self.next_in_crowd - first;
+        let more = self.in_crowd > 0;
         self.behind = if more { self.behind.saturating_sub(count) } else { 0 };
         for (client, from) in busy {
             let others = self.ends.iter().flatten().filter(|e| matches!(e, End::Own { busy: true, .. })).count();
@@ -295,9 +303,8 @@ impl<M: Mixer + 'static> Server<M> {
                     Ok(count) => (count, true),
                     Err(error) => (0, matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused)),
                 };
-                if let Some(known) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
-                    self.hub.counters().kernel_dropped += u64::from(known.wrapping_sub(*dropped));
-                    *dropped = known;
+                if let Some(told) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
+                    self.hub.counters().kernel_dropped += newer(dropped, told);
                 }
                 for i in 0..count {
                     // Before the socket was connected it also got what others sent.
@@ -323,49 +330,6 @@ impl<M: Mixer + 'static> Server<M> {
             }
             _ => Served::done(),
         }
-    }
-
-    fn accept(&mut self, now: u64) -> Served {
-        let again = Served { more: true, pieces: 1 };
-        let (stream, from) = match self.listener.accept() {
-            Ok(accepted) => accepted,
-            Err(error) => return Served { more: error.kind() == io::ErrorKind::Interrupted, pieces: 1 },
-        };
-        // Outside of what is served the connection is closed without a word.
-        if !self.hub.serves(from.ip()) || !self.make_room(from.ip()) {
-            self.hub.counters().refused += 1;
-            return again;
-        }
-        let Some(client) = self.hub.open(Way::Tcp(from), Standing::Guest, now) else { return again };
-        let at = self.place();
-        let mut connection = Connection::new(stream, client, now);
-        let registry = self.poll.registry();
-        if connection.stream.register(registry, Token(at + FIRST), Interest::READABLE | Interest::WRITABLE).is_err() {
-            self.hub.close(client);
-            return again;
-        }
-        self.ends[at] = Some(End::Stream(connection));
-        self.by_client.insert(client, at);
-        again
-    }
-
-    /// Room for one more connection of a host, if need be in place of one that never said anything.
-    fn make_room(&mut self, host: IpAddr) -> bool {
-        let hub = &self.hub;
-        let streams = self.ends.iter().enumerate().filter_map(|(at, end)| match end {
-            Some(End::Stream(connection)) => Some((at, connection, hub.client(connection.client).and_then(|c| c.way.host()))),
-            _ => None,
-        });
-        let streams: Vec<_> = streams.collect();
-        let own = streams.iter().filter(|s| s.2 == Some(host)).count();
-        let crowded = own >= CONNECTIONS_OF_A_HOST;
-        if !crowded && streams.len() < CONNECTIONS {
-            return true;
-        }
-        let silent = streams.iter().filter(|s| s.1.is_silent() && (!crowded || s.2 == Some(host)));
-        let Some(at) = silent.min_by_key(|s| s.1.heard()).map(|s| s.0) else { return false };
-        self.end(at);
-        true
     }
 
     /// What each token has had.
@@ -403,7 +367,11 @@ impl<M: Mixer + 'static> Server<M> {
             if self.behind > 0 && matches!(end, Some(Some(End::Own { held: true, .. }))) {
                 continue;
             }
-            let had = self.share(token).had(now);
+            let mut had = self.share(token).had(now);
+            if token == COMMON {
+                // Who is behind it is limited one by one.
+                had = (had / COMMON_WEIGHT).min(MOST_OF_TIME - 1);
+            }
             if least.is_none_or(|(least, _)| had < least) {
                 least = Some((had, at));
             }
@@ -476,110 +444,6 @@ impl<M: Mixer + 'static> Server<M> {
             if fate == Fate::Over {
                 self.end(at);
             }
-        }
-    }
-
-    /// Gives leased clients a socket of their own, takes it from those that are gone, and has the
-    /// addresses of new peers found.
-    fn sweep(&mut self, now: u64) {
-        if let Some(peers) = self.hub.take_new_peers() {
-            let mail = self.to_mail.clone();
-            let find = move || mail.send(Event::Peers(peers::resolve(&peers)));
-            if let Err(error) = std::thread::Builder::new().name("headroom-peers".into()).spawn(find) {
-                tracing::warn!(%error, "the rig's peers are told nothing");
-            }
-        }
-        for (client, at) in self.hub.leased() {
-            if !self.by_address.contains_key(&at) && self.by_address.len() < OWN_SOCKETS {
-                self.give_own(client, at, false);
-            }
-        }
-        self.senders.clear();
-        self.count_drops();
-        self.end_stuck(now);
-        for at in 0..self.ends.len() {
-            let client = match &self.ends[at] {
-                Some(End::Own { client, .. }) => client,
-                _ => continue,
-            };
-            let in_use = self.hub.admit(*client, now).and_then(|id| self.hub.client(id));
-            let in_use = in_use.is_some_and(|c| c.is_leased() || c.seen + SILENT > now);
-            if !in_use && !self.serve_end(at, now).more {
-                self.end(at);
-            }
-        }
-    }
-
-    /// What the kernel dropped behind the last packet that was read.
-    fn count_drops(&mut self) {
-        let mut more = 0;
-        let owns = self.ends.iter_mut().flatten().filter_map(|end| match end {
-            End::Own { socket, dropped, .. } => Some((&*socket, dropped)),
-            End::Stream(_) => None,
-        });
-        for (socket, known) in owns.chain([(&self.common, &mut self.dropped)]) {
-            if let Some(dropped) = udp::dropped_by(socket) {
-                more += u64::from(dropped.wrapping_sub(*known));
-                *known = dropped;
-            }
-        }
-        self.hub.counters().kernel_dropped += more;
-    }
-
-    /// Ends connections that are gone, those that stand still, and the fullest where all together hold too much.
-    fn end_stuck(&mut self, now: u64) {
-        let mut held = 0;
-        let mut fullest = (0, 0);
-        for at in 0..self.ends.len() {
-            let Some(End::Stream(connection)) = &mut self.ends[at] else { continue };
-            let bytes = connection.held();
-            if self.hub.client(connection.client).is_none() || connection.is_stuck(now) {
-                self.end(at);
-                continue;
-            }
-            held += bytes;
-            fullest = fullest.max((bytes, at));
-        }
-        if held > CONNECTION_BYTES {
-            self.end(fullest.1);
-        }
-    }
-
-    fn give_own(&mut self, client: ClientId, address: SocketAddr, busy: bool) {
-        let buffer = if busy { udp::BUSY_BUFFER } else { udp::OWN_BUFFER };
-        let socket = match udp::connected(self.at, address, buffer) {
-            Ok(socket) => socket,
-            Err(error) => return tracing::debug!(%address, %error, "no socket of its own"),
-        };
-        let at = self.place();
-        if register(self.poll.registry(), &socket, Token(at + FIRST)).is_err() {
-            return;
-        }
-        self.behind = BEHIND;
-        self.is_ready(COMMON);
-        self.is_ready(Token(at + FIRST));
-        self.ends[at] = Some(End::Own { socket, client: address, dropped: 0, held: true, busy });
-        self.by_client.insert(client, at);
-        self.by_address.insert(address, at);
-    }
-
-    fn place(&mut self) -> usize {
-        self.ends.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.ends.push(None);
-            self.ends.len() - 1
-        })
-    }
-
-    fn end(&mut self, at: usize) {
-        self.ready.retain(|t| *t != Token(at + FIRST));
-        *self.share(Token(at + FIRST)) = Share::default();
-        self.by_client.retain(|_, a| *a != at);
-        match self.ends[at].take() {
-            Some(End::Stream(connection)) => self.hub.close(connection.client),
-            Some(End::Own { client, .. }) => {
-                self.by_address.remove(&client);
-            }
-            None => {}
         }
     }
 }
