@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench quality soak deb vm-test clean
+.PHONY: help run test bench quality soak deb vm-test fuzz storm clean
 
 help:   ## this list
 	@sed -n 's/^\([a-z-]*\): *## */  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -28,6 +28,12 @@ deb:    ## Debian packages for amd64 and arm64, in target/deb; ARCH=arm64 for on
 
 vm-test: ## the package in an emulated Debian 12: boot, kill, freeze, unplug, power cut; ARCH=arm64, RECORD=1
 	@scripts/vm-test.sh $(ARCH)
+
+fuzz:   ## coverage-guided fuzzing of every decoder; TIME=60 seconds each, WHAT="osc rig" for some
+	@scripts/fuzz.sh $(or $(TIME),60) $(WHAT)
+
+storm:  ## everything that an attacker on the network can do at once, for 60 seconds
+	@HEADROOM_STORM=$(or $(TIME),60) cargo test -p headroom-e2e --test hostile -- --nocapture
 
 clean:  ## remove what was built
 	@cargo clean

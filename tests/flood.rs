@@ -184,8 +184,13 @@ fn flooded(dir: &Path, seconds: usize) -> (f64, bool) {
     println!("{:.0} single packets a second", single as f64 / took.as_secs_f64());
     let slowest = asker.join().expect("the asker is answered");
 
-    // Its answer comes behind all that was sent before, and with it the count of what was dropped.
+    // Who sends much has a buffer of its own, and what did not fit in it is counted a moment later.
     osc.command("/ping", []);
+    eventually("all that was sent is read or counted as lost", || {
+        let status = osc.status();
+        let since = |name: &str| status.number(name) - before.number(name);
+        since("packets") + since("kernel-dropped") >= (in_bundles + single) as f64
+    });
     let (status, elapsed) = (osc.status(), began.elapsed().as_secs_f64());
     let sound = hall.recorded();
     let audio_after = Thread::of(server.pid(), audio.id).expect("the audio thread");

@@ -104,6 +104,8 @@ pub const STATUS: &[Group] = &[
             count("sets", "Sets"),
             count("coalesced", "Changes that a later one of the same round made needless"),
             count("errors", "Errors told to clients"),
+            count("forbidden", "Intents of clients whose role does not allow them"),
+            count("wrong-tokens", "Logins with a token of no role"),
             count("memory", "Resident memory, kB"),
             count("threads", "Threads"),
             count("files", "Open files and sockets"),

@@ -229,6 +229,8 @@ impl Look<'_> {
             "sets" => count(c.sets),
             "coalesced" => count(c.coalesced),
             "errors" => count(c.errors),
+            "forbidden" => count(c.forbidden),
+            "wrong-tokens" => count(c.wrong_tokens),
             "memory" => count(self.process.memory_kb),
             "threads" => count(self.process.threads),
             "files" => count(self.process.files),

@@ -1,12 +1,15 @@
 //! `/status`: how the server stands, as values below it and as names and values in one message.
 
-use super::Hub;
 use super::figures::Known;
 use super::mixer::Mixer;
+use super::{By, Hub};
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::ParamId;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::osc::encode::Arg;
+
+/// What every role is told beside its name: how the sound is.
+const FOR_ALL: &[&str] = &["backend", "running", "rate", "period", "xruns", "outages"];
 
 /// What happened since the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +34,12 @@ pub struct Counters {
     pub errors: u64,
     /// Bundles that came after their time.
     pub late: u64,
+    /// Packets of hosts that had more than their share of the time.
+    pub shed: u64,
+    /// Intents that a role did not allow.
+    pub forbidden: u64,
+    /// Tokens that no role has.
+    pub wrong_tokens: u64,
 }
 
 impl<M: Mixer> Hub<M> {
@@ -69,15 +78,16 @@ impl<M: Mixer> Hub<M> {
         watches.into_iter().any(|watch| watch.wants(id))
     }
 
-    /// Names and values, in turn.
-    pub(super) fn status(&mut self, from: ClientId, now: u64) {
+    /// Names and values, in turn. What tells of the rig, the machine and other clients goes to roles that read `/status`.
+    pub(super) fn status(&mut self, by: By, now: u64) {
         self.look_at_figures(now);
-        let words = self
-            .standing
-            .named()
+        let whole = self.may_be_told(by, "/status");
+        let told = self.standing.named().filter(|(path, ..)| whole || FOR_ALL.contains(&path.as_str()));
+        let figures = told
             .flat_map(|(path, decl, value)| [Arg::from(path.replace('/', "-")), headroom_protocol::coerce::answer(decl, value)]);
-        let words: Vec<Arg> = words.collect();
-        self.reply(from, "/status", words, now);
+        let role = [Arg::from("role"), Arg::from(self.roles.name(by.role))];
+        let words: Vec<Arg> = role.into_iter().chain(figures).collect();
+        self.reply(by.client, "/status", words, now);
     }
 
     /// Counts times, xruns and costs anew.
