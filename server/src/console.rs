@@ -323,7 +323,7 @@ impl Console {
         }
         let taps = self.metering.arrange(self.desk.spec(), self.desk.rate());
         let outputs = [&self.outputs[..], &taps].concat();
-        let (adopt, meters) = self.desk.adopt(Some(before), self.inputs.clone(), outputs);
+        let (adopt, meters) = self.desk.adopt_at(self.handle.frames(), Some(before), self.inputs.clone(), outputs);
         self.meters = meters;
         self.swaps += 1;
         self.networks += 1;

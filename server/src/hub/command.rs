@@ -146,14 +146,8 @@ impl<M: Mixer> Hub<M> {
             self.told = told;
             return Err("does not move continuously".into());
         }
-        let end = frame + (seconds * self.mixer.desk().rate()).round() as u64;
-        self.moving.retain(|m| m.0 != param);
-        // A linked parameter moves along.
-        for id in self.mixer.desk().fading() {
-            if !self.moving.iter().any(|m| m.0 == id) {
-                self.moving.push((id, end));
-            }
-        }
+        // What is linked, and what compensates, moves along.
+        self.moving = self.mixer.desk().fading().collect();
         if !told.contains(&param) {
             told.push(param);
         }
