@@ -52,7 +52,7 @@ pub struct Stage {
 pub fn console(text: &str, source: Source) -> (Console, rig::OscConfig) {
     let rig = rig::parse(text, "stage.toml").unwrap_or_else(|e| panic!("{}", e.0.render(false)));
     let (desk, loaded) = load::desk(&rig, &rig.spec, &Memory::default(), &HashMap::new(), 48_000.0).expect("the rig compiles");
-    let config = Config { client: "test".into(), format: Format { rate: 48_000, period: 64 } };
+    let config = Config { client: "test".into(), format: Format { rate: 48_000, period: 64 }, ..Config::default() };
     let backend = backend::open(Kind::Internal, &config, port_specs(&desk.plan().ports)).expect("a clock");
     let options = LiveOptions { source, memory: loaded.memory, ..LiveOptions::default() };
     (Console::start(desk, backend, options, |live| Box::new(live)), rig.settings.osc)
