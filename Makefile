@@ -3,10 +3,10 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench quality soak clean
+.PHONY: help run test bench quality soak deb vm-test clean
 
 help:   ## this list
-	@sed -n 's/^\([a-z]*\): *## */  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): *## */  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 run:    ## install what is missing, build, and hear the demo: JACK, PipeWire, a sound card, or a file
 	@scripts/run.sh
@@ -22,6 +22,12 @@ quality: ## every quality bar, measured on files that the program renders; WHAT=
 
 soak:   ## MINUTES=60 of storm on the festival rig, and a verdict in docs/soak.txt; RIG=… for another rig
 	@scripts/soak.sh $(or $(MINUTES),60) $(RIG)
+
+deb:    ## Debian packages for amd64 and arm64, in target/deb; ARCH=arm64 for one of them
+	@scripts/deb.sh $(ARCH)
+
+vm-test: ## the package in an emulated Debian 12: boot, kill, freeze, unplug, power cut; ARCH=arm64, RECORD=1
+	@scripts/vm-test.sh $(ARCH)
 
 clean:  ## remove what was built
 	@cargo clean

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# install.sh run|test|bench|deb   Install the Debian packages of one set that are missing; nothing is asked, and
+# install.sh run|test|bench|deb|vm   Install the Debian packages of one set that are missing; nothing is asked, and
 # a machine that has everything is left alone without touching the network.
 #   run   a C linker, the headers the build needs, and JACK where there is neither JACK nor PipeWire
 #   test  run, and the programs that the end-to-end tests drive
 #   bench test, and the programs that count instructions
-#   deb   what makes the Debian package
+#   deb   run, and what makes the Debian packages
+#   vm    deb, and the emulated machines that `make vm-test` boots
 # Exit status: 0 everything is there, 1 something could not be installed (named on standard error).
 set -u
 set_name=${1:-run}
@@ -44,6 +45,7 @@ need_for_test() {
   have strace || need strace
   have faketime || need faketime
   have ip || need iproute2
+  have systemd-analyze || need systemd
   have python3 || need python3
   python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
 }
@@ -58,9 +60,29 @@ need_for_bench() {
 
 need_for_deb() {
   have dpkg-deb || need dpkg
-  have dpkg-shlibdeps || need dpkg-dev
-  have fakeroot || need fakeroot
+  have readelf || need binutils
   have lintian || need lintian
+  # The other of the two architectures.
+  case $(dpkg --print-architecture 2>/dev/null) in
+    amd64)
+      have aarch64-linux-gnu-gcc || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+      ! have rustup || rustup -q target add aarch64-unknown-linux-gnu >/dev/null 2>&1 || true
+      ;;
+    arm64)
+      have x86_64-linux-gnu-gcc || need gcc-x86-64-linux-gnu libc6-dev-amd64-cross
+      ! have rustup || rustup -q target add x86_64-unknown-linux-gnu >/dev/null 2>&1 || true
+      ;;
+  esac
+}
+
+need_for_vm() {
+  have mmdebstrap || need mmdebstrap arch-test
+  have qemu-system-x86_64 || need qemu-system-x86 seabios ipxe-qemu
+  have qemu-system-aarch64 || need qemu-system-arm ipxe-qemu
+  have qemu-aarch64-static || need qemu-user-static
+  have mke2fs || [ -x /sbin/mke2fs ] || need e2fsprogs
+  have depmod || [ -x /sbin/depmod ] || need kmod
+  have cpio || need cpio
 }
 
 case $set_name in
@@ -68,7 +90,8 @@ case $set_name in
   test) need_for_run; need_for_test ;;
   bench) need_for_run; need_for_test; need_for_bench ;;
   deb) need_for_run; need_for_deb ;;
-  *) echo "usage: install.sh run|test|bench|deb" >&2; exit 2 ;;
+  vm) need_for_run; need_for_deb; need_for_vm ;;
+  *) echo "usage: install.sh run|test|bench|deb|vm" >&2; exit 2 ;;
 esac
 
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -22,22 +22,7 @@ pipewire_libraries() {
   [ -n "$found" ] && dirname "$found"
 }
 
-# Cards that can play, real ones before the HDMI sockets of a screen that may not be there.
-# Prints "ID<tab>name<tab>duplex|playback".
-playing_cards() {
-  local asound=${1:-/proc/asound} line number id name ways order
-  [ -r "$asound/cards" ] && [ -r "$asound/pcm" ] || return 0
-  # " 1 [PCH            ]: HDA-Intel - HDA Intel PCH", and a line of details after each.
-  while IFS= read -r line; do
-    [[ $line =~ ^\ *([0-9]+)\ \[([^]\ ]+)\ *\]:\ (.*)$ ]] || continue
-    number=${BASH_REMATCH[1]} id=${BASH_REMATCH[2]} name=${BASH_REMATCH[3]#* - }
-    ways=$(grep "^$(printf '%02d' "$number")-" "$asound/pcm")
-    case $ways in *playback*) ;; *) continue ;; esac
-    case "$id $name" in *HDMI* | *hdmi* | *vc4*) order=1 ;; *) order=0 ;; esac
-    case $ways in *capture*) ways=duplex ;; *) ways=playback ;; esac
-    printf '%s\t%s\t%s\t%s\n' "$order" "$id" "$name" "$ways"
-  done <"$asound/cards" | sort -s -n -k 1,1 | cut -f 2-
-}
+. systemd/cards.sh
 
 jackd_pid=
 jackd_log=

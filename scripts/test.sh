@@ -32,11 +32,20 @@ step "format" cargo fmt --all -- --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 # Private items are documented too, so links to them lead somewhere.
 step "documentation" env RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked -q
-step "unit tests" cargo test --workspace --exclude headroom-e2e --locked
-# The same profile as the tests, so that the program is linked from what was just compiled.
-step "program" cargo build -p headroom --profile test --locked
+# The whole workspace is named in every line, and single targets by their names: which crates are chosen decides the
+# features of those that they share, and so whether the program is compiled once or three times.
+named() {
+  local file
+  for file in "$@"; do printf -- '--test\n%s\n' "$(basename "$file" .rs)"; done
+}
+mapfile -t inside < <(named {dsp,protocol,server}/tests/*.rs)
+mapfile -t across < <(for file in tests/*.rs; do [ "$file" = tests/peer.rs ] || named "$file"; done)
+step "compiling the tests" cargo test --workspace --locked --no-run -q
+step "unit tests" cargo test --workspace --locked --lib --bins "${inside[@]}"
+step "examples in the documentation" cargo test --workspace --locked --doc
+# The program that was compiled for them.
 export HEADROOM_BIN=${HEADROOM_BIN:-$(realpath "${CARGO_TARGET_DIR:-target}")/debug/headroom}
-step "end-to-end tests" cargo test -p headroom-e2e --locked -- --test-threads=2
+step "end-to-end tests" cargo test --workspace --locked "${across[@]}" -- --test-threads=2
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'Failed in %s s: %s\n' "$SECONDS" "$(printf '%s, ' "${failed[@]}" | sed 's/, $//')"

@@ -27,6 +27,16 @@ pub use scalar::{One32, One64, Plain32, Plain64};
 #[cfg(target_arch = "x86_64")]
 pub use x86::{AvxF32, AvxF64, SseF32, SseF64};
 
+/// Both sides of a frame in `f64`: one vector of the machine's baseline, whatever the path.
+#[cfg(target_arch = "x86_64")]
+pub type Two64 = SseF64;
+/// Both sides of a frame in `f64`: one vector of the machine's baseline, whatever the path.
+#[cfg(target_arch = "aarch64")]
+pub type Two64 = NeonF64;
+/// Both sides of a frame in `f64`.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub type Two64 = Pair<Plain64>;
+
 /// Work to be run with the instructions of a path; `run` must be `#[inline(always)]`.
 pub trait Entry {
     /// Does the work.

@@ -1,7 +1,8 @@
-//! Audio files: WAV in, WAV and FLAC out, streamed, and what lies between a file and the engine.
+//! Audio files: WAV and FLAC, in and out, streamed, and what lies between a file and the engine.
 //!
 //! [`Reader`] takes PCM of 8 to 32 bits and float of 32 and 64 bits in RIFF, RF64 and BW64, with or
-//! without `WAVE_FORMAT_EXTENSIBLE`, in blocks of a bounded buffer. [`Writer`] makes 16 and 24 bit
+//! without `WAVE_FORMAT_EXTENSIBLE`, and FLAC, by what a file begins with and not by its name, in blocks of a bounded
+//! buffer. [`Writer`] makes 16 and 24 bit
 //! PCM and 32 and 64 bit float, with headers that are right at any moment, not only after the end.
 //! [`Quantiser`] is the dither before integer formats, [`Resampler`] the rate conversion.
 //!
@@ -17,6 +18,7 @@ mod flac;
 mod header;
 mod reader;
 mod resample;
+mod unflac;
 mod writer;
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod status;
 
 use crate::audiofile::{Bits, Shape};
 use crate::rig::{self, Rig};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -140,6 +140,11 @@ fn die_with_the_pipe() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     // SAFETY: no handler is installed, and no other thread runs yet.
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+}
+
+/// The command line as it is declared, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Args::command()
 }
 
 /// Runs the command that the arguments name.

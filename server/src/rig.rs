@@ -163,16 +163,23 @@ fn stem(file: &str) -> String {
     Path::new(file).file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
 }
 
+/// Channels and buses that a rig may have: many times what a stage has, and what is still checked within seconds.
+const MOST_STRIPS: usize = 1024;
+
 /// Every strip: channels, buses, matrices, main, monitor, and where the rig has them talkback and oscillator.
 fn drafts<'n>(root: &mut Section<'n>, shelf: &mut Shelf, report: &mut Report) -> Vec<Draft<'n>> {
     static NOTHING: node::Table = node::Table { entries: Vec::new() };
     let mut numbers = [0; 3];
     let mut out = Vec::new();
-    for (node, table) in root.tables("channel", report) {
-        out.push(Draft::read(table, node.span.clone(), Some(StripKind::Channel), &mut numbers, shelf, report));
-    }
-    for (node, table) in root.tables("bus", report) {
-        out.push(Draft::read(table, node.span.clone(), None, &mut numbers, shelf, report));
+    'all: for (word, kind) in [("channel", Some(StripKind::Channel)), ("bus", None)] {
+        for (node, table) in root.tables(word, report) {
+            if out.len() == MOST_STRIPS {
+                let message = format!("a rig has at most {MOST_STRIPS} channels and buses, and this {word} is one more");
+                report.error(&node.span, message, "too many").help("take strips out, or split the rig over several programs");
+                break 'all;
+            }
+            out.push(Draft::read(table, node.span.clone(), kind, &mut numbers, shelf, report));
+        }
     }
     out.sort_by_key(|d| d.kind == StripKind::Matrix);
     for kind in StripKind::SINGLE {

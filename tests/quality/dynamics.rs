@@ -111,13 +111,21 @@ pub fn distortion(t: &mut Table) -> Done {
 }
 
 pub fn gate(t: &mut Table) -> Done {
-    for hold in [20.0, 300.0] {
+    for hold in [5.0, 20.0, 300.0] {
         let keys = format!("threshold = -30, range = 40, attack = 1, hold = {hold:.1}, release = 100");
         let y = through("gate", &keys, &steps(RATE, 1000.0, &[(1.0, -10.0), (1.5, -50.0)]))?;
         // The step's own period is over after a millisecond.
         let shut = track(&y, RATE, 1000.0, 1).into_iter().find(|(s, level)| *s > 1.002 && *level < -50.2).map_or(0.0, |p| p.0);
         // 0.2 of 40 dB are done after half a millisecond of the release.
         t.within(format!("gate holds for {hold} ms"), (shut - 1.0) * 1000.0 - 0.5, hold - 1.0, hold + 1.0, "ms");
+    }
+    // A low tone has long pauses at its zeros; a gate without hold and hysteresis stays open over them.
+    for (hz, level) in [(50.0, -20.0), (50.0, -29.5), (80.0, -29.0), (200.0, -28.0)] {
+        let x = tone(RATE, hz, level, 2.0);
+        let keys = "threshold = -30, range = 40, attack = 1, hold = 0, hysteresis = 0, release = 20";
+        let late = 24_000..;
+        let differ = differing(&through("gate", keys, &x)?[late.clone()], &single(&x)[late]);
+        t.exact(format!("gate at −30 dB without hold, {hz} Hz of {level} dBFS stays open"), differ);
     }
     // A level that rises and falls by a decibel a second tells where it opens and where it closes.
     let level = |s: f64| -54.0 + (s.min(12.0)) - (s - 12.0).max(0.0);

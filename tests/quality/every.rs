@@ -64,9 +64,9 @@ pub fn null(t: &mut Table) -> Done {
         reference.as_array().into_iter().flatten().filter_map(|e| e["address"].as_str()?.strip_suffix("/on")).map(String::from);
     let kinds: BTreeSet<String> = on.filter_map(|a| a.rsplit('/').next().map(String::from)).collect();
     let plain = |k: &&String| k.chars().all(|c| c.is_ascii_lowercase()) && !["key", "send"].contains(&k.as_str());
-    for missing in kinds.iter().filter(plain).filter(|k| !known.contains(k.as_str())) {
-        println!("  not measured here: {missing}");
-    }
+    let missing: Vec<_> = kinds.iter().filter(plain).filter(|k| !known.contains(k.as_str())).collect();
+    t.exact("processors of the reference that have no line here", missing.len() as f64);
+    missing.iter().for_each(|name| println!("    {name}"));
     Ok(())
 }
 
@@ -184,19 +184,58 @@ pub fn silence(t: &mut Table) -> Done {
         t.most(format!("{}: exact silence after", p.name), (last.saturating_sub(end)) as f64 / RATE, 10.0, "s");
         let dc = y.iter().map(|y| Spectrum::new(&y[8 * 48_000..end], RATE).line_dbfs(0.0)).fold(f64::NEG_INFINITY, f64::max);
         t.most(format!("{}: DC under a 1 kHz tone", p.name), dc, -140.0, "dBFS");
-        // Numbers that are none, and some that 32 bits cannot hold; then sound that must be heard.
-        let mut x = noise(3, 0.5, 144_000);
-        let bad = [f64::NAN, f64::INFINITY, -f64::INFINITY, 1e300, f64::from(f32::MAX), -f64::from(f32::MAX), 1e-40];
-        x[9600..19_200].iter_mut().enumerate().for_each(|(i, v)| *v = bad[i / 64 % bad.len()]);
-        let y = Take::new(rig.as_str()).feed("c", &x).out("main")?;
-        let count = y.iter().flatten().filter(|v| !v.is_finite()).count();
-        t.exact(format!("{}: samples not finite after NaN, infinity, 3·10³⁸", p.name), count as f64);
-        x[9600..19_200].fill(0.0);
-        let later = Take::new(rig.as_str()).feed("c", &x).out("main")?;
-        let level = |y: &[Vec<f64>]| rms_db(&y[0][120_000..]);
-        t.within(format!("{}: level two seconds later", p.name), level(&y) - level(&later), -1.0, 1.0, "dB");
     }
     Ok(())
+}
+
+/// What may come in that is no sound, and how it is called.
+type Bad = (&'static str, fn(usize) -> f64);
+
+/// Numbers that are none, and some that 32 bits cannot hold; squares as loud as they get; sound that is nearly none.
+const BAD: &[Bad] = &[
+    ("NaN, infinity, 3·10³⁸", |i| {
+        [f64::NAN, f64::INFINITY, -f64::INFINITY, 1e300, f64::from(f32::MAX), -f64::from(f32::MAX), 1e-40][i / 64 % 7]
+    }),
+    ("squares of 100 Hz at full scale", |i| if i / 240 % 2 == 0 { 1.0 } else { -1.0 }),
+    ("squares of 8 kHz at full scale", |i| if i / 3 % 2 == 0 { 1.0 } else { -1.0 }),
+    ("denormals", |i| if i % 3 == 0 { 1e-40 } else { -3e-39 }),
+];
+
+/// Sound with something bad in it: all stays finite, and two seconds later it is as if nothing had been.
+fn recovers(t: &mut Table, name: &str, take: &Take, input: &str, heard: &str) -> Done {
+    let mut x = noise(3, 0.5, 144_000);
+    x[9600..19_200].fill(0.0);
+    let level = |y: &[Vec<f64>]| rms_db(&y[0][120_000..]);
+    let want = level(&take.clone().feed(input, &x).out(heard)?);
+    let (mut broken, mut off) = (0, 0.0f64);
+    for (what, bad) in BAD {
+        x[9600..19_200].iter_mut().enumerate().for_each(|(i, v)| *v = bad(i));
+        let y = take.clone().feed(input, &x).out(heard)?;
+        let count = y.iter().flatten().filter(|v| !v.is_finite()).count();
+        if count > 0 {
+            println!("    {name}: {count} samples of {what}");
+        }
+        broken += count;
+        off = off.max((level(&y) - want).abs());
+    }
+    t.exact(format!("{name}: samples not finite after NaN, infinity, full-scale squares, denormals"), broken as f64);
+    t.most(format!("{name}: level two seconds after each, distance"), off, 1.0, "dB");
+    Ok(())
+}
+
+/// All processors, and what stands on one strip only.
+pub fn recovery(t: &mut Table) -> Done {
+    for p in ALL {
+        let (rig, _) = p.rig(&p.keys(p.working, true));
+        recovers(t, p.name, &Take::new(rig), "c", "main")?;
+    }
+    let rig = "[[channel]]\nname = \"c\"\nchain = []\n[main]\nchain = []\n";
+    let check = Take::new(format!("{rig}[monitor]\n")).cue(0.0, "/monitor/check/on 1");
+    recovers(t, "check", &check, "c", "monitor")?;
+    let talkback = Take::new(format!("{rig}[talkback]\nsend.main = {{ on = true }}\n")).cue(0.0, "/talkback/on 1");
+    recovers(t, "talkback", &talkback, "talkback", "main")?;
+    let oscillator = Take::new(format!("{rig}[oscillator]\nsend.main = {{ on = true }}\n")).cue(0.0, "/oscillator/on 1");
+    recovers(t, "oscillator beside it", &oscillator, "c", "main")
 }
 
 /// Paths of different latency meet in a sum without a comb.

@@ -1,7 +1,8 @@
 //! Measures the program against the bars of its processors, from files that `headroom render` wrote.
 //!
 //! `make quality` prints one line a bar and fails if a gate is missed; words after it choose sections.
-//! A processor more: a line in `processors.rs` for what is asked of every one, and a function of its own here.
+//! A processor more: a line in `processors.rs` for what is asked of every one, one in `zipper/cases.rs` for its movement,
+//! and a function of its own here.
 
 mod bands;
 mod colour;
@@ -21,6 +22,7 @@ mod space;
 mod speech;
 mod table;
 mod take;
+mod zipper;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -38,6 +40,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("same samples", every::same),
             ("lanes", every::lanes),
             ("silence", every::silence),
+            ("recovery", every::recovery),
             ("aligned", every::aligned),
             ("denormals", every::denormals),
         ],
@@ -100,6 +103,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
             ("movement streams", moving::gain_streams),
             ("movement sweeps", moving::sweeps),
             ("movement of others", moving::other_jumps),
+            ("movement of every parameter", zipper::parameters),
         ],
     ),
     ("Pan, delay, reverb", &[("pan", space::pan), ("delay", space::delay), ("reverb", space::reverb)]),

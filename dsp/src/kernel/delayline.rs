@@ -156,6 +156,31 @@ impl<S: Sample> Lines<S> {
         }
     }
 
+    /// [`Lines::chunk`] from each of `N` frames in a row, each `delays[k]` + `more` back.
+    #[inline(always)]
+    pub fn places<const N: usize>(&self, line: usize, frame: u64, delays: &[u32; N], more: usize) -> [&[S; CHUNK]; N] {
+        let (own, mask) = (&self.data[line * self.stride..(line + 1) * self.stride], self.size - 1);
+        let mut to = [S::SILENCE; N];
+        let first = frame.wrapping_sub(more as u64);
+        let mut farthest = 0;
+        for delay in delays {
+            farthest = farthest.max(*delay);
+        }
+        // Where even the oldest of them is known, none needs a look.
+        let known = first.wrapping_sub(u64::from(farthest)).wrapping_sub(self.since[line]) as i64 >= 0;
+        for (k, to) in to.iter_mut().enumerate() {
+            if known {
+                let at = (first as usize).wrapping_add(k).wrapping_sub(delays[k] as usize) & mask;
+                if let Some(chunk) = own[at..].first_chunk() {
+                    *to = chunk;
+                }
+            } else {
+                *to = self.chunk(line, frame + k as u64, delays[k] as usize + more);
+            }
+        }
+        to
+    }
+
     /// [`Lines::write`] of what `make` gives for each of `n` frames, asked in order.
     #[inline(always)]
     pub fn write_with(&mut self, line: usize, frame: u64, n: usize, mut make: impl FnMut(usize) -> S) {

@@ -15,9 +15,33 @@ pub const SHORTEST: usize = TAPS / 2;
 /// Fractions of a frame in the table.
 const PHASES: usize = 128;
 
+/// A place between frames: `whole` frames back, and where in the table the rest is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Place {
+    /// Whole frames.
+    pub whole: u32,
+    /// Row of the table.
+    pub row: u32,
+    /// Share of the way to the next row, 0 … 1.
+    pub rest: f32,
+}
+
+impl Place {
+    /// The place `delay` frames back, from 0 to 2^24: additions alone, so that many are worked out at once.
+    #[inline(always)]
+    pub fn new(delay: f64) -> Place {
+        // The whole number below, or one above where a half was rounded up: a rest of 1 is as good as 0.
+        const MAGIC: f64 = 4_503_599_627_370_496.0;
+        let fine = delay * PHASES as f64;
+        let low = (fine - 0.5).max(0.0) + MAGIC;
+        let at = low.to_bits() as u32;
+        Place { whole: at / PHASES as u32, row: at % PHASES as u32, rest: (fine - (low - MAGIC)).clamp(0.0, 1.0) as f32 }
+    }
+}
+
 /// The coefficients: each row, and the way to the next.
 pub struct Table {
-    rows: [[[f32; TAPS]; 2]; PHASES + 1],
+    rows: [[[f32; TAPS]; 2]; PHASES],
 }
 
 impl Table {
@@ -32,27 +56,31 @@ impl Table {
             row.map(|c| c / sum)
         };
         let rows = std::array::from_fn(|phase| {
-            let (here, next) = (row(phase), row((phase + 1).min(PHASES)));
+            let (here, next) = (row(phase), row(phase + 1));
             [here.map(|c| c as f32), std::array::from_fn(|k| (next[k] - here[k]) as f32)]
         });
         Arc::new(Table { rows })
     }
 
-    /// What stands `delay` + `fraction` frames back, 0 ≤ `fraction` ≤ 1; `from` starts `delay` +
-    /// [`SHORTEST`] frames back.
+    /// What stands at a place; `from` starts its whole frames + [`SHORTEST`] back.
     #[inline(always)]
-    pub fn read<V: Lanes<Elem = f32>, const N: usize>(&self, from: &[f32; N], fraction: f32) -> f32 {
-        let parts = [self.products::<V>(from, fraction)];
+    pub fn read<V: Lanes<Elem = f32>, const N: usize>(&self, from: &[f32; N], row: u32, rest: f32) -> f32 {
+        let parts = [self.products::<V>(from, row, rest)];
         let p = flat(&parts);
         ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7]))
     }
 
     /// [`Table::read`] of eight places, a lane each, bit for bit.
     #[inline(always)]
-    pub fn read_eight<V: Lanes<Elem = f32>, const N: usize>(&self, from: [&[f32; N]; COLUMNS], fractions: &[f32; COLUMNS]) -> V {
+    pub fn read_eight<V: Lanes<Elem = f32>, const N: usize>(
+        &self,
+        from: [&[f32; N]; COLUMNS],
+        row: &[u32; COLUMNS],
+        rest: &[f32; COLUMNS],
+    ) -> V {
         let mut parts = [V::zero(); COLUMNS];
         for (t, part) in parts.iter_mut().enumerate() {
-            *part = self.products(from[t], fractions[t]);
+            *part = self.products(from[t], row[t], rest[t]);
         }
         let all = flat(&parts);
         let mut rows = [all; COLUMNS];
@@ -65,11 +93,9 @@ impl Table {
 
     /// Sixteen products, each added to the one eight taps on.
     #[inline(always)]
-    fn products<V: Lanes<Elem = f32>>(&self, from: &[f32], fraction: f32) -> V {
-        let place = fraction * PHASES as f32;
-        let phase = (place as usize).min(PHASES);
-        let rest = V::splat(f64::from(place - phase as f32));
-        let [row, by] = &self.rows[phase];
+    fn products<V: Lanes<Elem = f32>>(&self, from: &[f32], row: u32, rest: f32) -> V {
+        let rest = V::splat(f64::from(rest));
+        let [row, by] = &self.rows[row as usize % PHASES];
         let near = rest.mul_add(load(by, 0), load(row, 0));
         let far = rest.mul_add(load(by, 8), load(row, 8));
         far.mul_add(load(from, 8), near * load(from, 0))
@@ -106,10 +132,11 @@ mod tests {
             let (mut worst, mut x): (f64, f64) = (0.0, 0.0);
             while x < 200.0 {
                 let at = 100.0 + x;
-                let (delay, fraction) = (at.floor(), at.fract());
-                let from: [f32; TAPS] = std::array::from_fn(|k| (w * (k as f64 - delay - SHORTEST as f64)).sin() as f32);
-                worst = worst
-                    .max((f64::from(table.read::<<One32 as Lanes>::Eight, TAPS>(&from, fraction as f32)) + (w * at).sin()).abs());
+                let Place { whole, row, rest } = Place::new(at);
+                let from: [f32; TAPS] =
+                    std::array::from_fn(|k| (w * (k as f64 - f64::from(whole) - SHORTEST as f64)).sin() as f32);
+                let read = table.read::<<One32 as Lanes>::Eight, TAPS>(&from, row, rest);
+                worst = worst.max((f64::from(read) + (w * at).sin()).abs());
                 x += 0.0371;
             }
             let db = 20.0 * worst.log10();

@@ -12,7 +12,7 @@
 
 use crate::block::{flat, flat_mut, is_zero};
 use crate::kernel::delayline::{CHUNK, chunk};
-use crate::lanes::{Entry, Lanes};
+use crate::lanes::{Entry, Lanes, Two64};
 use crate::proc::{Build, Ctx, Outside, Process, Targets};
 use crate::ramp::{Coeffs, GRID, Gain, When};
 use std::marker::PhantomData;
@@ -42,6 +42,24 @@ pub fn fill(gain: &mut Gain, chunk: Chunk) -> [f32; CHUNK] {
             gain.run(chunk.frame, chunk.n, |t, g| to[t] = g as f32);
             to
         }
+    }
+}
+
+/// Both sides of a chunk, frame by frame in `f64`.
+#[inline(always)]
+pub fn paired(x: &Sides) -> [Two64; CHUNK] {
+    let mut v = [Two64::zero(); CHUNK];
+    for (t, v) in flat_mut(&mut v).chunks_exact_mut(2).enumerate() {
+        (v[0], v[1]) = (f64::from(x[0][t]), f64::from(x[1][t]));
+    }
+    v
+}
+
+/// The other way round.
+#[inline(always)]
+pub fn parted(v: &[Two64; CHUNK], x: &mut Sides) {
+    for (t, v) in flat(v).chunks_exact(2).enumerate() {
+        (x[0][t], x[1][t]) = (v[0] as f32, v[1] as f32);
     }
 }
 
@@ -134,7 +152,9 @@ struct Run<'a, V, E: Effect> {
 impl<V: Lanes<Elem = f32>, E: Effect> Entry for Run<'_, V, E> {
     #[inline(always)]
     fn run(self) {
-        self.effect.run::<V>(self.chunk, self.work, self.io);
+        // Said here once, so that no loop over a chunk's frames checks its bounds.
+        let chunk = Chunk { n: self.chunk.n.min(CHUNK), ..self.chunk };
+        self.effect.run::<V>(chunk, self.work, self.io);
     }
 }
 
@@ -209,7 +229,7 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             let mut at = 0;
             while at < io.len() {
                 let here = frame + at as u64;
-                let mut n = chunk(here, io.len() - at).min((strip.effect.at(here) - here) as usize);
+                let mut n = chunk(here, io.len() - at).min((strip.effect.at(here) - here) as usize).min(CHUNK);
                 let mut x: Sides = [[0.0; CHUNK]; 2];
                 let from = flat(&io[at..at + n]);
                 for (i, from) in from.chunks_exact(L::N).enumerate() {

@@ -14,7 +14,7 @@
 use super::{Build, Params, Part, Processor, Targets};
 use crate::block::{load, store};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
-use crate::kernel::interp::{SHORTEST, Table};
+use crate::kernel::interp::{Place, SHORTEST, Table};
 use crate::kernel::lfo::{self, Lfo};
 use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides, fill};
 use crate::lanes::{COLUMNS, Lanes};
@@ -111,10 +111,11 @@ struct Shape {
     spread: f64,
 }
 
-/// Delays of all voices of one side over a chunk: whole frames, and what is left.
+/// Where all voices of one side are over a chunk: a [`Place`] each.
 #[derive(Clone, Copy)]
 struct Places {
     whole: [[u32; CHUNK]; VOICES],
+    row: [[u32; CHUNK]; VOICES],
     rest: [[f32; CHUNK]; VOICES],
 }
 
@@ -123,7 +124,7 @@ pub struct Work([[Places; 2]; 2]);
 
 impl Default for Work {
     fn default() -> Work {
-        Work([[Places { whole: [[0; CHUNK]; VOICES], rest: [[0.0; CHUNK]; VOICES] }; 2]; 2])
+        Work([[Places { whole: [[0; CHUNK]; VOICES], row: [[0; CHUNK]; VOICES], rest: [[0.0; CHUNK]; VOICES] }; 2]; 2])
     }
 }
 
@@ -156,7 +157,7 @@ impl Choir {
         let mut sum = 0.0;
         for v in 0..shape.voices {
             let from = self.lines.chunk(side, chunk.frame + t as u64, places.whole[v][t] as usize + SHORTEST);
-            sum += self.table.read::<V, CHUNK>(from, places.rest[v][t]);
+            sum += self.table.read::<V, CHUNK>(from, places.row[v][t], places.rest[v][t]);
         }
         sum
     }
@@ -176,31 +177,27 @@ impl Choir {
     fn eight<V: Lanes<Elem = f32>>(&self, side: usize, chunk: Chunk, t: usize, shape: &Shape, places: &Places) -> V {
         let mut sum = V::zero();
         for v in 0..shape.voices {
-            let (mut whole, mut rest) = ([0; COLUMNS], [0.0; COLUMNS]);
+            let (mut whole, mut row, mut rest) = ([0; COLUMNS], [0; COLUMNS], [0.0; COLUMNS]);
             whole.copy_from_slice(&places.whole[v][t..t + COLUMNS]);
+            row.copy_from_slice(&places.row[v][t..t + COLUMNS]);
             rest.copy_from_slice(&places.rest[v][t..t + COLUMNS]);
-            let mut from = [self.lines.chunk(side, chunk.frame + t as u64, whole[0] as usize + SHORTEST); COLUMNS];
-            for (k, from) in from.iter_mut().enumerate() {
-                *from = self.lines.chunk(side, chunk.frame + (t + k) as u64, whole[k] as usize + SHORTEST);
-            }
-            sum = sum + self.table.read_eight::<V, CHUNK>(from, &rest);
+            let from = self.lines.places::<COLUMNS>(side, chunk.frame + t as u64, &whole, SHORTEST);
+            sum = sum + self.table.read_eight::<V, CHUNK>(from, &row, &rest);
         }
         sum
     }
 }
 
-/// Delays of a shape's voices on one side.
+/// Where a shape's voices are on one side.
 #[inline(always)]
 fn place(shape: &Shape, side: usize, phases: &[f64; CHUNK], to: &mut Places) {
-    for v in 0..shape.voices {
+    for v in 0..shape.voices.min(VOICES) {
         let ahead = v as f64 / shape.voices as f64 + side as f64 * shape.spread;
-        for (t, phase) in phases.iter().enumerate() {
-            let delay = shape.delay + shape.depth * lfo::sine(phase + ahead);
-            // The whole number below, or one above where a half was rounded up: a rest of 1 is as good as 0.
-            const MAGIC: f64 = 4_503_599_627_370_496.0;
-            let low = (delay - 0.5).max(SHORTEST as f64) + MAGIC;
-            to.whole[v][t] = low.to_bits() as u32;
-            to.rest[v][t] = (delay - (low - MAGIC)).clamp(0.0, 1.0) as f32;
+        let (whole, row, rest) = (&mut to.whole[v], &mut to.row[v], &mut to.rest[v]);
+        for t in 0..CHUNK {
+            let delay = shape.delay + shape.depth * lfo::sine(phases[t] + ahead);
+            let place = Place::new(delay.max(SHORTEST as f64));
+            (whole[t], row[t], rest[t]) = (place.whole, place.row, place.rest);
         }
     }
 }

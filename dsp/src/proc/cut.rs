@@ -54,7 +54,7 @@ fn design(high: bool, freq: f64, slope: i64, rate: f64) -> Targets {
     // Q of Butterworth's pairs. A section that a slope does not need keeps the poles it may get.
     let steep = second(1.306_562_964_876_377);
     let (one, two) = match slope {
-        6 => (first.section(rate), steep.neutral(rate)),
+        6 => (second(1.0).neutral(rate), first.section(rate)),
         12 => (second(std::f64::consts::FRAC_1_SQRT_2).section(rate), steep.neutral(rate)),
         18 => (second(1.0).section(rate), first.section(rate)),
         _ => (second(0.541_196_100_146_197).section(rate), steep.section(rate)),

@@ -8,7 +8,7 @@
 //! a bell is the bell of the gain in between, with fixed poles. Gain 0 and range 0 are bit-exact. The sides of a
 //! stereo strip share their gains. No latency.
 
-use super::comp::{follow, hold_and_release, pole, settled};
+use super::comp::{follow, hold_and_release, pole};
 use super::{Build, Count, Ctx, Params, Part, Process, Processor, Targets};
 use crate::block::BLOCK;
 use crate::kernel::band;
@@ -23,8 +23,12 @@ use std::f64::consts::SQRT_2;
 const BANDS: usize = 4;
 /// Level beyond the threshold over gain change.
 const DB_PER_DB: f64 = 2.0;
-/// Ranges under this are as good as none; what a gain adds to 1 is too little there to be divided by.
-const LEAST_DB: f64 = 0.05;
+/// Under this what a range adds to a factor of 1 has too few digits to be divided by: a series has all of them.
+const SMALL_DB: f64 = 1.0;
+/// A share of the range that is as good as none.
+const NONE: f64 = -5e-7;
+/// Nepers of a dB.
+const NEPERS: f64 = std::f64::consts::LN_10 / 20.0;
 
 /// The dynamic equaliser.
 pub struct Dyneq;
@@ -129,7 +133,7 @@ struct Band<L: Lanes> {
     curve: Coeffs<L, 2>,
     attack: L,
     release: L,
-    /// Less the size of the gain change in dB: ≤ 0.
+    /// Less the share of the range that is on, in dB: −1 … 0.
     gain: L,
     level: Hold<L>,
     /// Lanes that have a range. The others hear nothing, so that neighbours do not matter to them.
@@ -185,13 +189,22 @@ impl<L: Lanes> Band<L> {
         let (mut gain, mut lowest) = (self.gain, zero);
         self.curve.each(ctx.frame, io.len(), |i, [threshold, range]| {
             let most = range.abs();
-            let over = ((math::db(share[i]) - *threshold) * L::splat(1.0 / DB_PER_DB)).max(zero).min(most);
-            gain = settled(follow(gain, -over, attack, release));
-            lowest = L::select(zero.gt(*range), gain.min(lowest), lowest);
-            // How far on the way in dB, and what that is of the whole change of the factor.
-            let way = (-gain).min(most) / most.max(L::splat(1e-9));
-            let linear = (math::gain(way * *range) - one) / (math::gain(*range) - one);
-            share[i] = L::select(most.gt(L::splat(LEAST_DB)), linear, way);
+            let over = ((math::db(share[i]) - *threshold) * L::splat(1.0 / DB_PER_DB)).max(zero);
+            // How far on the way in dB (of the range, so that a range on the move takes it along), and what that is of
+            // the whole change of the factor.
+            gain = follow(gain, -(over / most.max(L::splat(1e-9))).min(one), attack, release);
+            gain = L::select(gain.gt(L::splat(NONE)), zero, gain);
+            let way = -gain;
+            lowest = L::select(zero.gt(*range), (gain * most).min(lowest), lowest);
+            let large = most.gt(L::splat(SMALL_DB));
+            let linear = (math::gain(way * *range) - one) / (L::select(large, math::gain(*range), zero) - one);
+            // (eʷˣ − 1)/(eˣ − 1) = w·p(wx)/p(x) with p(x) = 1 + x/2 + x²/6 + x³/24.
+            let x = *range * L::splat(NEPERS);
+            let p = |x: L| {
+                let cubic = x.mul_add(L::splat(1.0 / 24.0), L::splat(1.0 / 6.0));
+                x.mul_add(x.mul_add(cubic, L::splat(0.5)), one)
+            };
+            share[i] = L::select(large, linear, way * p(way * x) / p(x));
         });
         self.gain = gain;
         full.copy_from_slice(io);
@@ -247,7 +260,7 @@ impl<L: Lanes> Process<L> for DyneqBank<L> {
     }
 
     fn rest(&self, lane: usize) -> bool {
-        let still = |b: &Band<L>| b.listens & (1 << lane) == 0 || (b.gain.get(lane) > -0.05 && !b.curve.moving());
+        let still = |b: &Band<L>| b.listens & (1 << lane) == 0 || (b.gain.get(lane) > -0.002 && !b.curve.moving());
         self.bands.iter().all(still)
     }
 }

@@ -15,9 +15,9 @@
 
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
-use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides, fill};
+use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides, fill, paired, parted};
 use crate::kernel::svf::{self, Section};
-use crate::lanes::{Lanes, Pair, Plain64};
+use crate::lanes::{Lanes, Two64};
 use crate::param::{Decl, Unit};
 use crate::ramp::{Curve, Gain, When};
 use std::sync::Arc;
@@ -64,9 +64,6 @@ impl Processor for Echo {
     }
 }
 
-/// Both sides of a frame, where they are filtered.
-type Two = Pair<Plain64>;
-
 /// One strip's delays.
 pub struct Loop {
     curve: Arc<Curve>,
@@ -75,7 +72,7 @@ pub struct Loop {
     feedback: Gain,
     /// 0: each side by itself, 1: from side to side.
     cross: Gain,
-    cuts: [Section<Two>; 2],
+    cuts: [Section<Two64>; 2],
 }
 
 impl Loop {
@@ -109,14 +106,12 @@ impl Loop {
     /// The cuts over both sides.
     #[inline(always)]
     fn cut(&mut self, frame: u64, n: usize, x: &mut Sides) {
-        let mut v = [Two::zero(); CHUNK];
-        for t in 0..n {
-            v[t] = Pair(Plain64(f64::from(x[0][t])), Plain64(f64::from(x[1][t])));
+        if self.cuts.iter().all(Section::idle) {
+            return;
         }
+        let mut v = paired(x);
         svf::run(&mut self.cuts, frame, &mut v[..n]);
-        for t in 0..n {
-            (x[0][t], x[1][t]) = (v[t].0.0 as f32, v[t].1.0 as f32);
-        }
+        parted(&v, x);
     }
 }
 
@@ -129,7 +124,7 @@ impl Effect for Loop {
         self.cross.set(to[0], when);
         self.taps.set([to[1], to[2]].map(|frames| (frames as usize).clamp(1, longest)), when);
         self.feedback.set(to[3], when);
-        for lane in 0..Two::N {
+        for lane in 0..Two64::N {
             self.cuts[0].set(lane, &svf::cut(to[4], true), when);
             self.cuts[1].set(lane, &svf::cut(to[5], false), when);
         }
@@ -138,7 +133,7 @@ impl Effect for Loop {
     fn forget(&mut self, now: u64) {
         self.lines.forget_all(now);
         for cut in &mut self.cuts {
-            (0..Two::N).for_each(|lane| cut.clear(lane));
+            (0..Two64::N).for_each(|lane| cut.clear(lane));
         }
     }
 
@@ -148,7 +143,7 @@ impl Effect for Loop {
         self.feedback.clone_from(&from.feedback);
         self.cross.clone_from(&from.cross);
         for (to, from) in self.cuts.iter_mut().zip(&from.cuts) {
-            (0..Two::N).for_each(|lane| to.carry(lane, from, lane));
+            (0..Two64::N).for_each(|lane| to.carry(lane, from, lane));
         }
     }
 

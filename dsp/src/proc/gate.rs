@@ -2,7 +2,9 @@
 //!
 //! As a gate it opens on the first sample at the threshold, stays open while samples reach the
 //! threshold less the hysteresis, and for the hold time after the last of them; then the gain falls to
-//! −range. As an expander it follows the level along its ratio. Attack and release are one-poles on
+//! −range. A hold shorter than the pauses between half-waves is drawn out over the next of them, so that a low tone does
+//! not chatter: a pause is taken for one of them up to a quarter longer than the last (after opening 10.7 ms, half a period of
+//! 47 Hz, and less with each that is shorter). As an expander it follows the level along its ratio. Attack and release are one-poles on
 //! the gain in dB. No latency.
 
 use super::comp::{follow, hold_and_release, pole, settled};
@@ -13,6 +15,9 @@ use crate::kernel::key::{self, Key};
 use crate::lanes::{Lanes, math};
 use crate::param::{Decl, Unit};
 use crate::ramp::{Coeffs, GRID, When};
+
+/// The longest pause between two half-waves that is none: half a period of 47 Hz.
+const LONGEST_S: f64 = 0.010_66;
 
 /// The gate.
 pub struct Gate;
@@ -77,6 +82,8 @@ impl Processor for Gate {
             hold_frames: L::zero(),
             gates: (1 << L::N) - 1,
             since: L::splat(1e9),
+            longest: L::splat(LONGEST_S * build.rate),
+            pause: L::zero(),
             open: 0,
             gain: L::zero(),
             level: Hold::new(),
@@ -98,6 +105,9 @@ pub struct GateBank<L: Lanes> {
     gates: u32,
     /// Frames since a sample reached the closing threshold.
     since: L,
+    /// Frames that pauses may last at most, and how long the next is waited for.
+    longest: L,
+    pause: L,
     open: u32,
     /// Gain in dB, ≤ 0.
     gain: L,
@@ -136,15 +146,21 @@ impl<L: Lanes> Process<L> for GateBank<L> {
         // Gates: open or closed, from the key as it is.
         let mut open = L::mask(self.open);
         let (open_at, close_at, hold) = (self.open_at, self.close_at, self.hold_frames);
-        let (mut since, one) = (self.since, L::splat(1.0));
+        let (mut since, mut pause, longest, one) = (self.since, self.pause, self.longest, L::splat(1.0));
         for (x, t) in work.iter().zip(target.iter_mut()) {
             let level = x.abs().link(ctx.pairs);
-            since = L::select(level.ge(close_at), L::zero(), since + one);
+            let reaches = level.ge(close_at);
+            let next = (since * L::splat(1.25)).min(longest).max(pause * L::splat(0.5));
+            pause = L::select(L::and(reaches, since.gt(L::zero())), next, pause);
+            since = L::select(reaches, L::zero(), since + one);
             let opens = level.ge(open_at);
-            open = L::or(opens, L::and(open, hold.ge(since)));
+            let fresh = L::select(opens, longest, pause);
+            pause = L::select(open, pause, fresh);
+            open = L::or(opens, L::and(open, hold.max(pause).ge(since)));
             *t = L::select(open, L::zero(), one);
         }
         self.open = L::bits(open);
+        self.pause = pause;
         // Counting stops where it no longer matters, so that it stays exact.
         self.since = since.min(L::splat(1e7));
         let expand = self.gates & all != all;
@@ -193,6 +209,7 @@ impl<L: Lanes> Process<L> for GateBank<L> {
             (&mut self.release, &from.release),
             (&mut self.hold_frames, &from.hold_frames),
             (&mut self.since, &from.since),
+            (&mut self.pause, &from.pause),
             (&mut self.gain, &from.gain),
         ] {
             to.set(lane, old.get(from_lane));

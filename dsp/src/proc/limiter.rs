@@ -149,6 +149,7 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
                 *p = x.abs().max(L::select(wanted, *p, L::zero()));
             }
         } else {
+            self.peak.pass(io);
             level.copy_from_slice(io);
         }
         self.hold.run(ctx.frame, ctx.pairs, level);

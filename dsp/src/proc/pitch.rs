@@ -16,10 +16,10 @@ mod splice;
 
 use super::{Build, Params, Part, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, Lines};
-use crate::kernel::interp::{SHORTEST, Table};
-use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides};
+use crate::kernel::interp::{Place, SHORTEST, Table};
+use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides, paired, parted};
 use crate::kernel::svf::{self, Section};
-use crate::lanes::{Lanes, Pair, Plain64};
+use crate::lanes::{Lanes, Two64};
 use crate::param::{Decl, Unit};
 use crate::ramp::{Curve, GRID, Gain, When};
 use splice::{Search, Sizes};
@@ -59,9 +59,6 @@ impl Processor for Pitch {
     }
 }
 
-/// Both sides of a frame, where they are filtered.
-type Two = Pair<Plain64>;
-
 /// One strip's taps.
 pub struct Shifter {
     table: Arc<Table>,
@@ -70,7 +67,7 @@ pub struct Shifter {
     ratio: Gain,
     /// The ratio of the last frame.
     speed: f64,
-    cuts: [Section<Two>; 2],
+    cuts: [Section<Two64>; 2],
     /// Delay of the tap that sounds, in frames.
     place: f64,
     /// Delay of the tap that comes up, while frames of the blend are left.
@@ -121,8 +118,8 @@ impl Shifter {
     #[inline(always)]
     fn tap<V: Lanes<Elem = f32>>(&self, side: usize, frame: u64, delay: f64) -> f32 {
         let delay = delay.max((SHORTEST + 1) as f64);
-        let whole = delay as usize;
-        self.table.read::<V, CHUNK>(self.lines.chunk(side, frame, whole + SHORTEST), (delay - whole as f64) as f32)
+        let Place { whole, row, rest } = Place::new(delay);
+        self.table.read::<V, CHUNK>(self.lines.chunk(side, frame, whole as usize + SHORTEST), row, rest)
     }
 }
 
@@ -132,7 +129,7 @@ impl Effect for Shifter {
 
     fn set(&mut self, _part: usize, to: &Targets, when: When) {
         self.ratio.set(to[0], when);
-        for lane in 0..Two::N {
+        for lane in 0..Two64::N {
             self.cuts.iter_mut().for_each(|c| c.set(lane, &svf::cut(to[2], false), when));
         }
     }
@@ -140,7 +137,7 @@ impl Effect for Shifter {
     fn forget(&mut self, now: u64) {
         self.lines.forget_all(now);
         for cut in &mut self.cuts {
-            (0..Two::N).for_each(|lane| cut.clear(lane));
+            (0..Two64::N).for_each(|lane| cut.clear(lane));
         }
         self.speed = self.ratio.target();
         let drift = 1.0 - self.speed;
@@ -152,7 +149,7 @@ impl Effect for Shifter {
         (0..2).for_each(|side| _ = self.lines.carry(side, &from.lines, side, now));
         self.ratio.clone_from(&from.ratio);
         for (to, from) in self.cuts.iter_mut().zip(&from.cuts) {
-            (0..Two::N).for_each(|lane| to.carry(lane, from, lane));
+            (0..Two64::N).for_each(|lane| to.carry(lane, from, lane));
         }
         (self.speed, self.place, self.next) = (from.speed, from.place, from.next);
         (self.left, self.alike) = (from.left, from.alike);
@@ -170,13 +167,14 @@ impl Effect for Shifter {
         if frame.is_multiple_of(GRID) {
             self.splice(frame, sides);
         }
-        let mut v = [Two::zero(); GRID as usize];
-        for t in 0..n {
-            v[t] = Pair(Plain64(f64::from(io[0][t])), Plain64(f64::from(io[1][t])));
+        let mut into = *io;
+        if !self.cuts.iter().all(Section::idle) {
+            let mut v = paired(io);
+            svf::run(&mut self.cuts, frame, &mut v[..n]);
+            parted(&v, &mut into);
         }
-        svf::run(&mut self.cuts, frame, &mut v[..n]);
-        self.lines.write_with(0, frame, n, |t| v[t].0.0 as f32);
-        self.lines.write_with(1, frame, n, |t| v[t].1.0 as f32);
+        self.lines.put(0, frame, n, &into[0]);
+        self.lines.put(1, frame, n, &into[1]);
         for t in 0..n {
             let here = frame + t as u64;
             self.speed = self.ratio.next(here);

@@ -7,9 +7,11 @@ use headroom_dsp::engine::message::{Batch, Command};
 use headroom_dsp::engine::{Engine, Handle, engine};
 use headroom_dsp::graph::{GraphSpec, StripKind, StripSpec, chain_of};
 use headroom_dsp::lanes::Path;
+use headroom_dsp::meter::Meters;
 use headroom_dsp::network::Io;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, ParamId};
+use std::sync::Arc;
 
 /// Aborts a test whose audio side allocates or frees.
 #[global_allocator]
@@ -88,6 +90,7 @@ pub struct Console {
     pub engine: Engine,
     pub handle: Handle,
     pub io: Planar,
+    pub meters: Arc<Meters>,
     pub seq: u64,
 }
 
@@ -104,11 +107,11 @@ impl Console {
             desk.replan_structure().expect("the spec compiles");
         }
         let ports = desk.plan().ports.clone();
-        let (adopt, _) = desk.adopt(None, (0..ports.inputs.len()).collect(), (0..ports.outputs.len()).collect());
+        let (adopt, meters) = desk.adopt(None, (0..ports.inputs.len()).collect(), (0..ports.outputs.len()).collect());
         assert!(handle.send(Command::Adopt(adopt)).is_ok());
         let frames = inputs.iter().map(Vec::len).max().unwrap_or(0);
         let io = Planar { inputs, outputs: vec![vec![0.0; frames]; ports.outputs.len() + 8], at: 0, frames: 0 };
-        Console { desk, engine, handle, io, seq: 0 }
+        Console { desk, engine, handle, io, meters, seq: 0 }
     }
 
     pub fn id(&self, strip: &str, path: &str) -> ParamId {

@@ -34,7 +34,7 @@ impl From<io::Error> for Problem {
     }
 }
 
-const EXPECTED: &str = "expected WAV of 8, 16, 24 or 32 bit PCM or 32 or 64 bit float";
+const EXPECTED: &str = "expected FLAC, or WAV of 8, 16, 24 or 32 bit PCM or 32 or 64 bit float";
 
 fn content<T>(found: impl Into<String>, help: impl Into<String>) -> Result<T, Problem> {
     Err(Problem::Content(found.into(), help.into()))
@@ -212,9 +212,7 @@ fn codec(tag: u16) -> String {
 /// Says what a file is that is not WAV, as far as its first bytes tell.
 fn foreign(head: &[u8]) -> Problem {
     let starts = |with: &[u8]| head.starts_with(with);
-    let found = if starts(b"fLaC") {
-        "is FLAC"
-    } else if starts(b"OggS") {
+    let found = if starts(b"OggS") {
         "is Ogg"
     } else if starts(b"FORM") {
         "is AIFF"

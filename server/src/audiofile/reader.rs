@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::header::{self, Header, Problem};
-use super::{Encoding, FileError, Spec};
+use super::{Encoding, FileError, Spec, unflac};
 
 /// Bytes asked of the system at a time: large enough to make its cost vanish, small enough for the
 /// second-level cache of a small machine.
 const BUFFER_BYTES: usize = 32 * 1024;
 
-/// Reads a WAV file from its beginning to its end, whole frames at a time.
+/// Reads a WAV or FLAC file from its beginning to its end, whole frames at a time.
 ///
 /// A file that ends before its header says so is read as far as it goes; [`Reader::missing_frames`]
 /// tells how much was promised beyond that. A header that was never closed (size 0 or −1, as a killed
@@ -41,7 +41,7 @@ impl Reader {
     /// Opens `path` and reads its header.
     ///
     /// # Errors
-    /// The file cannot be opened, is not WAV, or holds an encoding that is not read.
+    /// The file cannot be opened, is neither WAV nor FLAC, or holds an encoding that is not read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let open = |error| FileError::io(path, "open", error);
@@ -57,10 +57,20 @@ impl Reader {
     /// As [`Reader::open`].
     pub fn from_source(path: impl AsRef<Path>, mut source: Box<dyn Read + Send>, len: Option<u64>) -> Result<Self, FileError> {
         let path = path.as_ref().to_path_buf();
-        let header = header::parse(&mut source, len).map_err(|problem| match problem {
+        let problem = |problem| match problem {
             Problem::Io(source) => FileError::Io { path: path.clone(), doing: "open", source },
             Problem::Content(found, help) => FileError::Content { path: path.clone(), found, help },
-        })?;
+        };
+        let mut mark = Vec::new();
+        source.by_ref().take(unflac::MARK.len() as u64).read_to_end(&mut mark).map_err(|error| problem(error.into()))?;
+        let flac = mark == unflac::MARK;
+        let mut source: Box<dyn Read + Send> = Box::new(io::Cursor::new(mark).chain(source));
+        let (header, source, len) = if flac {
+            let (header, decoded) = unflac::open(source).map_err(problem)?;
+            (header, Box::new(decoded) as Box<dyn Read + Send>, None)
+        } else {
+            (header::parse(&mut source, len).map_err(problem)?, source, len)
+        };
         let Header { rate, channels, mask, encoding, frame_bytes, data_start, data_bytes } = header;
         let there = len.map(|len| len.saturating_sub(data_start));
         let left = data_bytes.unwrap_or(u64::MAX).min(there.unwrap_or(u64::MAX));
@@ -167,6 +177,10 @@ impl Reader {
                 Ok(0) => break,
                 Ok(n) => got += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    let help = "copy it again from where it came".into();
+                    return Err(FileError::Content { path: self.path.clone(), found: format!("is damaged ({error})"), help });
+                }
                 Err(error) => return Err(FileError::io(&self.path, "read", error)),
             }
         }

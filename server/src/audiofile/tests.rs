@@ -282,7 +282,7 @@ fn long_files_carry_their_size_in_ds64() {
 fn what_is_not_wav_is_named_with_a_way_out() {
     let told = |bytes: &[u8]| reader_of(bytes.to_vec()).unwrap_err();
     for (bytes, word) in [
-        (&b"fLaC\0\0\0\x22aaaaaaaaaaaa"[..], "is FLAC"),
+        (&b"fLaC\0\0\0\x22aaaaaaaaaaaa"[..], "is FLAC that cannot be read"),
         (b"FORM\0\0\0\0AIFFxxxx", "is AIFF"),
         (b"ID3\x04aaaaaaaaaa", "MP3"),
         (b"", "is empty"),
@@ -360,5 +360,42 @@ proptest! {
             prop_assert!(samples.iter().all(|x| x.is_finite()));
             prop_assert!(samples.len() * reader.spec().encoding.bytes() <= len);
         }
+    }
+}
+
+#[test]
+fn a_flac_is_read_as_the_wav_of_its_samples() {
+    use super::testing::Scratch;
+    let scratch = Scratch::new();
+    let samples: Vec<f64> = (0..60_000).map(|i| 0.7 * (f64::from(i) * 0.0137).sin() * (f64::from(i) * 1.1).cos()).collect();
+    for (bits, channels) in [(Bits::Int16, 1), (Bits::Int24, 2), (Bits::Int24, 6)] {
+        let hold = |name: &str, container| {
+            let path = scratch.path(name);
+            let format = Format { container, ..Format::new(44_100, channels, bits) };
+            let mut writer = Writer::create(&path, &format).unwrap();
+            writer.write_f64(&samples).unwrap();
+            writer.finish().unwrap();
+            path
+        };
+        // Its name does not matter.
+        let (wav, flac) = (hold("a.wav", Container::Wav), hold("b.wav", Container::Flac));
+        let mut read = [&wav, &flac].map(|path| {
+            let mut reader = Reader::open(path).unwrap();
+            let spec = reader.spec().clone();
+            (spec.rate, spec.channels, spec.frames, spec.encoding, drain(&mut reader), reader.remarks())
+        });
+        assert!(read[0] == read[1], "{bits:?}, {channels} channels");
+        // Cut in its middle it is read as far as it goes, and says so; with a bit turned it is damaged.
+        let mut bytes = std::fs::read(&flac).unwrap();
+        let whole = bytes.len();
+        let mut cut = reader_of(bytes[..whole / 2].to_vec()).unwrap();
+        read[1].4 = drain(&mut cut);
+        assert!(!read[1].4.is_empty() && read[0].4.starts_with(&read[1].4));
+        assert!(cut.remarks()[0].contains("cut short"), "{:?}", cut.remarks());
+        bytes[whole / 2] ^= 0x10;
+        let mut damaged = reader_of(bytes).unwrap();
+        let mut out = vec![0.0; 60_000];
+        let error = damaged.read_f64(&mut out).unwrap_err();
+        assert!(error.is_input() && error.to_string().contains("damaged"), "{error}");
     }
 }

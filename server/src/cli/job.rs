@@ -48,6 +48,19 @@ pub fn desk_of(rig: &crate::rig::Rig, mut spec: GraphSpec, rate: f64) -> Result<
     Desk::with(spec, tree, values, rate, LanePath::best()).map_err(|e| Fail::input(e.to_string()))
 }
 
+/// A cue gave an output another latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// When.
+    pub frame: u64,
+    /// The strip.
+    pub strip: usize,
+    /// Frames before.
+    pub from: usize,
+    /// Frames after.
+    pub to: usize,
+}
+
 /// A desk and its engine, run chunk by chunk with cues at their frames.
 pub struct Job {
     /// What it plays.
@@ -59,6 +72,8 @@ pub struct Job {
     handle: Handle,
     /// Its ports: inputs are filled before [`Job::chunk`], outputs are there after it.
     pub io: Ports,
+    /// Outputs whose latency cues have changed so far.
+    pub shifts: Vec<Shift>,
     meters: Arc<Meters>,
     rate: f64,
     period: usize,
@@ -81,7 +96,7 @@ impl Job {
         let io = Ports { inputs, outputs: vec![vec![0.0; CHUNK]; m], at: 0, frames: 0 };
         let mut cues = groups.into_iter();
         let next = cues.next();
-        Job { desk, player, cues, next, engine, handle, io, meters, rate, period, seq: 0 }
+        Job { desk, player, cues, next, engine, handle, io, shifts: Vec::new(), meters, rate, period, seq: 0 }
     }
 
     /// Runs a chunk of at most [`CHUNK`] frames.
@@ -120,7 +135,15 @@ impl Job {
 
     fn send(&mut self, frame: u64) -> Result<(), String> {
         if self.desk.needs_swap() {
+            let late =
+                |desk: &Desk| -> Vec<usize> { (0..desk.spec().strips.len()).map(|s| desk.plan().latencies.output(s)).collect() };
+            let was = late(&self.desk);
             let before = self.desk.replan_structure().map_err(|e| e.to_string())?;
+            for (strip, (from, to)) in was.into_iter().zip(late(&self.desk)).enumerate() {
+                if from != to && self.desk.spec().strips[strip].output.is_some() {
+                    self.shifts.push(Shift { frame, strip, from, to });
+                }
+            }
             let (n, m) = (self.desk.plan().ports.inputs.len(), self.desk.plan().ports.outputs.len());
             let (adopt, meters) = self.desk.adopt(Some(&before), (0..n).collect(), (0..m).collect());
             self.meters = meters;

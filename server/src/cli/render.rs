@@ -314,6 +314,15 @@ fn finish(inputs: Vec<Input>, outputs: Vec<Output>, job: &Job, args: &RenderArgs
             eprintln!("{}: {remark}", job.desk.spec().strips[input.strip].id);
         }
     }
+    for shift in &job.shifts {
+        let (by, way) = (shift.from.abs_diff(shift.to), if shift.to > shift.from { "later" } else { "earlier" });
+        let id = &job.desk.spec().strips[shift.strip].id;
+        eprintln!(
+            "{id}: warning: a cue at frame {} changes its latency from {} to {} frames; from there on its file is {by} frames {way} \
+             than the input, as on stage. Set the look-ahead or source in the rig to have one latency throughout",
+            shift.frame, shift.from, shift.to
+        );
+    }
     for mut output in outputs {
         if let Some(resampler) = &mut output.resampler {
             let mut rest = Vec::new();

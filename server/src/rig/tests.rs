@@ -513,3 +513,14 @@ fn the_demo_has_a_channel_for_every_stem() {
     let stems = crate::demo::band::STEMS.iter().map(|s| (s.name, s.channels));
     assert_eq!(channels.collect::<Vec<_>>(), stems.collect::<Vec<_>>());
 }
+
+#[test]
+fn a_rig_of_more_strips_than_there_can_be_is_refused_where_the_first_too_many_stands() {
+    let channels = |n: usize| (0..n).map(|i| format!("[[channel]]\nname = \"c{i}\"\n")).collect::<String>();
+    // One error, however many more there are, and it is soon said.
+    for more in [1, 19_000] {
+        let text = channels(1024 + more) + "[[bus]]\nname = \"b\"\nkind = \"aux\"\n[main]\n";
+        let error = parse(&text, "big.toml").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains("at most 1024 channels and buses") && error.contains("big.toml:2049:1"), "{error}");
+    }
+}

@@ -3,8 +3,9 @@
 use super::signal::{power, power_db, rms_db};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
+use std::collections::BTreeMap;
 use std::f64::consts::{FRAC_1_SQRT_2, PI, TAU};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Kaiser's β: side lobes under −190 dB, a main lobe of ±8 bins.
 const BETA: f64 = 24.0;
@@ -19,10 +20,12 @@ fn bessel(x: f64) -> f64 {
     sum
 }
 
-/// Kaiser's window.
-pub fn kaiser(n: usize) -> Vec<f64> {
+/// Kaiser's window; each length is worked out once.
+pub fn kaiser(n: usize) -> Arc<[f64]> {
+    static KNOWN: Mutex<BTreeMap<usize, Arc<[f64]>>> = Mutex::new(BTreeMap::new());
     let at = |i: usize| (2.0 * i as f64 / (n - 1) as f64 - 1.0).powi(2);
-    (0..n).map(|i| bessel(BETA * (1.0 - at(i)).max(0.0).sqrt()) / bessel(BETA)).collect()
+    let window = || (0..n).map(|i| bessel(BETA * (1.0 - at(i)).max(0.0).sqrt()) / bessel(BETA)).collect();
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).entry(n).or_insert_with(window).clone()
 }
 
 fn forward(x: &[f64]) -> Vec<Complex<f64>> {
@@ -57,7 +60,7 @@ impl Spectrum {
     /// Of a stretch, under the window.
     pub fn new(x: &[f64], rate: f64) -> Self {
         let window = kaiser(x.len());
-        let windowed: Vec<f64> = x.iter().zip(&window).map(|(x, w)| x * w).collect();
+        let windowed: Vec<f64> = x.iter().zip(&*window).map(|(x, w)| x * w).collect();
         let bins = forward(&windowed).iter().map(|b| 2.0 * b.norm_sqr()).collect();
         let weight: f64 = window.iter().map(|w| w * w).sum();
         Spectrum { bins, step: rate / x.len() as f64, scale: 1.0 / (weight * x.len() as f64) }
@@ -91,8 +94,8 @@ pub fn outside(x: &[f64], rate: f64, centre: f64, half: f64) -> f64 {
     Spectrum::new(x, rate).rest_db(&[centre], half)
 }
 
-/// The signal's part above `hz`, without delay; edges of 50 ms are faded first.
-pub fn above(x: &[f64], rate: f64, hz: f64) -> Vec<f64> {
+/// The signal with each frequency times a factor, without delay; edges of 50 ms are faded first.
+pub fn filtered(x: &[f64], rate: f64, factor: impl Fn(f64) -> f64) -> Vec<f64> {
     let n = x.len();
     let edge = (rate * 0.05) as usize;
     let fade = |i: usize| {
@@ -100,12 +103,14 @@ pub fn above(x: &[f64], rate: f64, hz: f64) -> Vec<f64> {
         if d >= 1.0 { 1.0 } else { 0.5 - 0.5 * (PI * d).cos() }
     };
     let mut bins = forward(&x.iter().enumerate().map(|(i, v)| v * fade(i)).collect::<Vec<f64>>());
-    for (k, b) in bins.iter_mut().enumerate() {
-        // Some slope, so that a click stays short.
-        let place = (k as f64 * rate / n as f64 / hz - 0.875) * 8.0;
-        *b *= 0.5 - 0.5 * (PI * place.clamp(0.0, 1.0)).cos();
-    }
+    bins.iter_mut().enumerate().for_each(|(k, b)| *b *= factor(k as f64 * rate / n as f64));
     back(bins, n)
+}
+
+/// The signal's part above `hz`, without delay; edges of 50 ms are faded first.
+pub fn above(x: &[f64], rate: f64, hz: f64) -> Vec<f64> {
+    // Some slope, so that a click stays short.
+    filtered(x, rate, |f| 0.5 - 0.5 * (PI * ((f / hz - 0.875) * 8.0).clamp(0.0, 1.0)).cos())
 }
 
 /// The loudest 10 ms above `hz`, dBFS; the edges do not count.

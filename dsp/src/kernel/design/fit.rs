@@ -11,6 +11,11 @@
 //! poles ("Matched Second Order Digital Filters", Vicanek), and the last steps raise the weight of
 //! the frequencies where the error is largest (Lawson), which brings the least-squares fit near the
 //! minimax one. The number of steps is fixed, so that the result moves smoothly with its parameters.
+//!
+//! That is as near as one section comes: with 34 levelling steps in place of 4, the largest errors at 48 kHz (40 Hz …
+//! 16 kHz, Q 0.5 … 4, +9 dB) stay where they are, within 0.01 dB: peak and low-pass 0.06 dB, shelves 0.21, notch and
+//! band-pass 0.18, high-pass 0.45 (all at 10 kHz and above but for the band-pass, whose upper skirt is 50 dB down). There the
+//! curve on both sides of a steep feature near the Nyquist frequency wants more zeros than two.
 
 use super::{Matched, Quadratic, Shape, Spec, square};
 use std::f64::consts::{LN_10, PI};
@@ -32,6 +37,8 @@ const LEVELLING: usize = 4;
 const FINE: f64 = 0.0023;
 /// Where the prototype is this far down (−60 dB), the fit matters less and less.
 const FLOOR: f64 = 1e-6;
+/// How much more the corner of a low-pass counts than its skirt.
+const CORNER: f64 = 1.2;
 /// Second pole of a first-order section, tan(ω/2): free to shape the top octave.
 const SPARE_POLE: f64 = 2.3;
 
@@ -167,6 +174,9 @@ fn points(spec: &Spec, rate: f64, out: &mut [Point; POINTS]) -> usize {
         let (x, t) = (hz / spec.freq, (PI * hz / rate).tan());
         let want = square(n, x) / square(d, x);
         let rank = rank * (want / FLOOR).sqrt().min(1.0);
+        // The skirt of a low-pass is long, and its corner is what is asked for: −3 dB there.
+        let near = 2.0 * x.ln();
+        let rank = if spec.shape == Shape::HighCut { rank * (1.0 + CORNER * (-near * near).exp()) } else { rank };
         if count < POINTS {
             out[count] = Point { t2: t * t, inverse: 1.0 / want.max(1e-9), rank, weight: rank, inside };
             count += 1;
