@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::{Evidence, Xrun, XrunCause};
 
 /// Entries kept; the oldest go.
 const KEPT: usize = 64;
+/// Xruns of one cause within this time are one entry, so that a bad minute does not hide what was before it.
+const TOGETHER: Duration = Duration::from_secs(10);
 
 /// One entry.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Entry {
     pub at: SystemTime,
     /// What.
     pub what: What,
+    /// How often.
+    pub count: u32,
 }
 
 /// What happened.
@@ -80,10 +84,10 @@ impl fmt::Display for Entry {
                     millis(wakeup),
                     millis(interval)
                 )?;
-                match waited {
-                    Some(waited) => write!(f, ", waited {:.2} ms for a processor", millis(waited)),
-                    None => Ok(()),
+                if let Some(waited) = waited {
+                    write!(f, ", waited {:.2} ms for a processor", millis(waited))?;
                 }
+                if self.count > 1 { write!(f, "; {} of them within 10 s, and the worst of each", self.count) } else { Ok(()) }
             }
             What::Outage(reason, None) => write!(f, "outage: {reason}"),
             What::Outage(reason, Some(Return { silence, recovery })) => {
@@ -107,8 +111,20 @@ impl Ledger {
     }
 
     pub(super) fn add(&mut self, at: SystemTime, what: What) {
+        if let What::Xrun(new, _) = &what {
+            let recent = |e: &&mut Entry| at.duration_since(e.at).unwrap_or_default() < TOGETHER;
+            for entry in self.entries.iter_mut().take_while(recent) {
+                if let What::Xrun(known, _) = &mut entry.what
+                    && known.cause == new.cause
+                {
+                    known.evidence = known.evidence.max(new.evidence);
+                    entry.count = entry.count.saturating_add(1);
+                    return;
+                }
+            }
+        }
         self.entries.truncate(KEPT - 1);
-        self.entries.push_front(Entry { at, what });
+        self.entries.push_front(Entry { at, what, count: 1 });
     }
 
     /// The last outage is over.
@@ -145,10 +161,28 @@ mod tests {
     }
 
     #[test]
+    fn a_bad_minute_does_not_hide_what_was_before_it() {
+        let mut ledger = Ledger::default();
+        let start = SystemTime::UNIX_EPOCH;
+        ledger.add(start, What::Outage("gone".into(), None));
+        for n in 0..3_000u64 {
+            let cause = XrunCause::ALL[n as usize % 2];
+            let evidence = Evidence { process: n, ..Evidence::default() };
+            ledger.add(start + Duration::from_millis(n), What::Xrun(Xrun { nanos: n, cause, evidence }, 1_000));
+        }
+        let counts: Vec<u32> = ledger.entries().map(|e| e.count).collect();
+        assert_eq!(counts, [1_500, 1_500, 1]);
+        assert!(matches!(&ledger.entries[0].what, What::Xrun(xrun, _) if xrun.evidence.process == 2_999));
+        let later = Xrun { nanos: 0, cause: XrunCause::Processing, evidence: Evidence::default() };
+        ledger.add(start + Duration::from_secs(60), What::Xrun(later, 1_000));
+        assert_eq!(ledger.entries().count(), 4);
+    }
+
+    #[test]
     fn an_xrun_is_told_with_its_evidence() {
         let evidence = Evidence { process: 110_000, wakeup: 2_310_000, interval: 3_600_000, waited: Some(2_200_000), gap: 0 };
         let xrun = Xrun { nanos: 5, cause: evidence.cause(1_333_333), evidence };
-        let entry = Entry { at: SystemTime::UNIX_EPOCH, what: What::Xrun(xrun, 1_333_333) };
+        let entry = Entry { at: SystemTime::UNIX_EPOCH, what: What::Xrun(xrun, 1_333_333), count: 1 };
         let wanted = "1970-01-01T00:00:00.000Z xrun: late wake-up; processed in 0.11 of 1.33 ms, called 2.31 ms late after \
                       3.60 ms, waited 2.20 ms for a processor";
         assert_eq!(entry.to_string(), wanted);
