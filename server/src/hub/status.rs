@@ -71,6 +71,8 @@ impl<M: Mixer> Hub<M> {
 
     /// Names and values, in turn.
     pub(super) fn status(&mut self, from: ClientId, now: u64) {
+        // What the same client sent before shows in what it asks now.
+        self.standing.forget_look();
         self.look_at_figures(now);
         let words = self
             .standing
