@@ -138,9 +138,28 @@ fn stolen() -> (f64, f64) {
     (ticks.get(7).copied().unwrap_or(0.0), ticks.iter().take(8).sum())
 }
 
-/// Floods a fresh server and asks all there is to ask, but for the far end of its process times, which is given
-/// back in microseconds, with whether the machine let the audio thread run when it wanted to.
-fn flooded(dir: &Path, seconds: usize) -> (f64, bool) {
+/// What of a flood depends on the machine too.
+#[derive(Debug)]
+struct Flood {
+    /// 99.9 % of all periods took less, µs.
+    p999: f64,
+    /// Share of the time that the hall heard.
+    filled: f64,
+    /// Share of the periods that did not follow on the one before.
+    broken: f64,
+    /// The machine let the audio thread run when it wanted to.
+    quiet: bool,
+}
+
+impl Flood {
+    fn is_unheard(&self) -> bool {
+        // JACK itself leaves clients out when the machine is busy, for each of the three clients in the way.
+        self.p999 < PERIOD_US / 2.0 && self.filled > 0.9 && self.broken < 0.1
+    }
+}
+
+/// Floods a fresh server and asks all there is to ask, but for what depends on the machine too.
+fn flooded(dir: &Path, seconds: usize) -> Flood {
     let rig_file = dir.join("rig.toml");
     std::fs::write(&rig_file, rig()).expect("a file");
     let _jackd = Jackd::start_realtime(48_000, PERIOD);
@@ -210,9 +229,7 @@ fn flooded(dir: &Path, seconds: usize) -> (f64, bool) {
     let follows = |w: &&[f32]| w[1] == w[0] + step || (w[0] == 0.5 && w[1] == step);
     let (breaks, periods) = (sound.windows(2).filter(|w| !follows(w)).count(), sound.len() / PERIOD as usize);
     println!("{filled:.3} of the time was played; {breaks} of {periods} periods did not follow on the one before");
-    assert!(filled > 0.9, "the hall heard {filled} of the time");
-    // JACK itself leaves clients out when the machine is busy, for each of the three clients in the way.
-    assert!((breaks as f64) < periods as f64 * 0.1, "{breaks} of {periods} periods did not follow");
+    assert!(filled > 0.5, "the hall heard {filled} of the time");
 
     // Now each address gets a value of its own and holds it.
     let addresses = addresses();
@@ -245,7 +262,8 @@ fn flooded(dir: &Path, seconds: usize) -> (f64, bool) {
     assert!(cost < PERIOD_US / 2.0, "{cost} µs of CPU time in a period of {PERIOD_US} µs");
     assert!(status.number("process-p50") < PERIOD_US / 2.0);
     drop((band, hall));
-    (far, audio_after.realtime && waited < elapsed * 1e7 && theft < 0.01)
+    let quiet = audio_after.realtime && waited < elapsed * 1e7 && theft < 0.01;
+    Flood { p999: far, filled, broken: breaks as f64 / periods as f64, quiet }
 }
 
 /// The kernel keeps packets for a server that does not read for a while, and then drops what comes. A frozen
@@ -279,27 +297,26 @@ fn what_the_kernel_dropped_is_counted_and_told() {
     assert!((-1_000.0..=0.0).contains(&lost), "{lost} packets went nowhere");
 }
 
-/// The far end of process times is measured by the clock on the wall. On a machine that others use, whatever
-/// interrupts the audio thread in the midst of a period counts as its own, so the promise (99.9 % of all periods
-/// in under half their time) is asked for where the thread had real-time priority, hardly ever waited for a CPU
-/// and no hypervisor took one away; and of three floods one has to keep it. Elsewhere the figures are told.
+/// The far end of process times and what reaches the hall in time are measured by the clock on the wall. On a machine
+/// that others use, whatever interrupts the audio thread in the midst of a period counts as its own, so the promise
+/// (99.9 % of all periods in under half their time, no gap in the hall) is asked for where the thread had real-time
+/// priority, hardly ever waited for a CPU and no hypervisor took one away; and of three floods one has to keep it.
+/// Elsewhere the figures are told.
 #[test]
 fn sound_goes_on_through_a_flood_of_sets_and_every_later_set_holds() {
     let seconds = std::env::var("HEADROOM_FLOOD_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3);
     isolated_for(Duration::from_secs(120 + 15 * seconds as u64), || {
-        let mut far = Vec::new();
+        let mut floods = Vec::new();
         for _ in 0..3 {
             let dir = tempfile::tempdir().expect("a directory");
-            let (p999, quiet) = flooded(dir.path(), seconds);
-            if p999 < PERIOD_US / 2.0 {
+            let flood = flooded(dir.path(), seconds);
+            if flood.is_unheard() {
                 return;
             }
-            far.push((p999, quiet));
+            floods.push(flood);
         }
-        if far.iter().all(|(_, quiet)| *quiet) {
-            panic!("p99.9 of the process time is over half of {PERIOD_US} µs: {far:?}");
-        }
-        eprintln!("\n**** NOT JUDGED, the machine is too busy: p99.9 of the process time {far:?} of {PERIOD_US} µs ****\n");
-        assert!(far.iter().any(|(p999, _)| *p999 < PERIOD_US), "p99.9 over a whole period: {far:?}");
+        assert!(!floods.iter().all(|f| f.quiet), "heard on a quiet machine, periods being {PERIOD_US} µs: {floods:?}");
+        eprintln!("\n**** NOT JUDGED, the machine is too busy: {floods:?}, periods being {PERIOD_US} µs ****\n");
+        assert!(floods.iter().any(|f| f.p999 < PERIOD_US), "p99.9 over a whole period: {floods:?}");
     });
 }

@@ -20,7 +20,7 @@ chain = []
 chain = []
 stereo = false
 [monitor]
-chain = []
+chain = ["reference"]
 stereo = false
 output = ["hall:in"]
 reference.file = "reference.wav"
