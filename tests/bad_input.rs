@@ -193,9 +193,10 @@ fn what_is_no_osc_gets_no_answer_and_costs_no_value() {
     osc.send("/ping", [OscType::Int(1)]);
     let answer = osc.receive(Duration::from_secs(5)).expect("an answer");
     assert_eq!(answer.addr, "/ping", "something was answered before: {answer:?}");
-    let status = osc.status();
-    println!("{} of {} packets were malformed", status.number("malformed") - malformed, packets.len());
-    assert!(status.number("malformed") - malformed >= packets.len() as f64 * 0.99);
+    // Who sends much has a socket of its own, which is read when it is its turn.
+    eventually("the malformed packets are counted", || {
+        osc.status().number("malformed") - malformed >= packets.len() as f64 * 0.99
+    });
     is_whole(&server, &mut osc, "what is no OSC");
 
     // Too many messages in one bundle are refused whole; as many as are taken all count.
