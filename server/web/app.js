@@ -173,6 +173,7 @@ class App {
   noteLoudness() {
     const momentary = this.store.value("/main/loudness/momentary");
     if (momentary === undefined || !this.link.up) return;
+    this.loudnessCount = (this.loudnessCount ?? 0) + 1;
     this.loudness.push([momentary, this.store.number("/main/loudness/shortterm", -144)]);
     if (this.loudness.length > 1200) this.loudness.shift();
   }

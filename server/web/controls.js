@@ -257,7 +257,9 @@ export function knob(app, scope, { address, label }) {
     const middle = m.min < 0 && m.max > 0 && m.taper === "linear" ? toNorm(m, 0) : 0;
     const from = Math.min(n, middle) * 100;
     const size = Math.abs(n - middle) * 100;
-    fill.setAttribute("stroke-dasharray", `0 ${from.toFixed(1)} ${size.toFixed(1)} 200`);
+    fill.setAttribute("stroke-dasharray", `${size.toFixed(1)} 200`);
+    fill.setAttribute("stroke-dashoffset", (-from).toFixed(1));
+    fill.setAttribute("visibility", size < 0.3 ? "hidden" : "visible");
     dot.setAttribute("transform", `rotate(${(-135 + n * 270).toFixed(1)} 22 22)`);
     text.textContent = shownText;
     element.title = m.doc;

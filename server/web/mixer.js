@@ -6,7 +6,7 @@ import { Meters } from "./meters.js";
 import { kindName, patterns } from "./model.js";
 import { shown, toNorm } from "./store.js";
 
-const NARROWEST = 74;
+const NARROWEST = 70;
 const WIDEST = 118;
 
 const LAYERS = [
@@ -117,7 +117,7 @@ export class Mixer {
   }
 
   fits() {
-    const width = this.desk.clientWidth - (this.master.clientWidth || NARROWEST) - 12;
+    const width = this.desk.clientWidth - (this.master.clientWidth || NARROWEST) - 5;
     return Math.max(1, Math.floor(width / (NARROWEST + 4)));
   }
 

@@ -1,0 +1,44 @@
+// Who this is, what the page shows, and what the console as a whole can be told.
+
+import { h, say } from "./dom.js";
+import { control } from "./controls.js";
+
+export async function show(app, root, scope) {
+  const { link, store } = app;
+  const info = app.info;
+  const token = h("input", { type: "password", "aria-label": "Token", placeholder: "Token", autocomplete: "current-password" });
+  const login = async (event) => {
+    event.preventDefault();
+    const text = token.value.trim();
+    if (!text) return;
+    // The answer sets a cookie, which the WebSocket and all else that is fetched then use.
+    const answer = await fetch(`/?token=${encodeURIComponent(text)}`, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(() => null);
+    try {
+      await link.command("/login", text);
+    } catch (error) {
+      say(error.message, "bad");
+      return;
+    }
+    if (answer?.ok) location.replace("/");
+  };
+  const point = h("select", { "aria-label": "Channel meters show", onchange: () => {
+    app.memory.point = point.value;
+    app.remember();
+  } }, [["in", "the input, after trim"], ["out", "the output, after the fader"]].map(([v, t]) => h("option", { value: v, selected: (app.memory.point ?? "in") === v }, t)));
+  const run = (address, done) => link.command(address).then(() => say(done), (error) => say(error.message, "bad"));
+  const tempo = app.isWhole ? await app.about("/tempo").catch(() => null) : null;
+
+  root.replaceChildren(h("div.page-body.cards", null,
+    h("section.card", { "aria-label": "Console" }, h("header", null, h("h2", null, "Console")),
+      h("dl.facts", null, [["Rig", info?.rig], ["Program", info ? `${info.program} ${info.version}` : ""], ["Rate", info ? `${info.rate / 1000} kHz` : ""], ["Period", info ? `${info.period} frames` : ""], ["Role", app.role]].flatMap(([k, v]) => (v ? [h("dt", null, k), h("dd", null, v)] : []))),
+      app.isWhole ? h("div.row", null, h("button", { onclick: () => run("/rig/reload", "The rig file is read again.") }, "Read the rig file again"), h("button", { onclick: () => run("/undo", "Taken back.") }, "Undo"), h("button", { onclick: () => run("/redo", "Done again.") }, "Redo")) : null),
+    h("section.card", { "aria-label": "Access" }, h("header", null, h("h2", null, "Access")),
+      h("p.dim", null, app.model.strips.length ? "With another token this page becomes that role's." : "This console asks for a token. Who runs it has one for you, or a link or QR code that holds it."),
+      h("form.row", { onsubmit: login }, token, h("button.primary", null, "Log in"))),
+    h("section.card", { "aria-label": "This page" }, h("header", null, h("h2", null, "This page")),
+      h("label.choice", null, h("span.name", null, "Channel meters show"), point),
+      h("p.dim", null, "Drag moves, double tap resets, a drag with Shift or far to the side is fine. Keys: arrows and Page keys move, Enter types a value, m mutes, s solos, [ and ] turn to other strips. On the EQ a second finger, the wheel, + and − change Q.")),
+    tempo ? h("section.card", { "aria-label": "Tempo" }, h("header", null, h("h2", null, "Tempo")), h("div.knobs", null, control(app, scope, tempo, "tempo"), h("button.toggle", { onclick: () => link.command("/tap").catch((e) => say(e.message, "bad")) }, "Tap"))) : null,
+  ));
+  if (!app.model.strips.length) token.focus();
+}
