@@ -9,6 +9,7 @@ const LOW = 20;
 const HIGH = 20000;
 const POINTS = 240;
 const NEAR = 46;
+const CLOSE = 15;
 const BANDS = ["#ff8a80", "#ffd180", "#f4ff81", "#80ffb0", "#80d8ff", "#b3a0ff", "#ff9cf0", "#d7ccc8"];
 
 const place = (f) => Math.log(f / LOW) / Math.log(HIGH / LOW);
@@ -27,13 +28,15 @@ export function equaliser(app, scope, { node, filters = [], spectrum = null, lab
     .sort((a, b) => a.name - b.name);
   if (!bands.length) return null;
   const gainMeta = store.meta(`${bands[0].path}/gain`);
-  const reach = Math.min(gainMeta.max, 24) || 24;
+  /** Gain at the edge of the plot: close enough to see small moves, wider where a band needs it. */
+  let reach = CLOSE;
   const onOf = (path) => store.value(`${path}/on`) === undefined || store.on(`${path}/on`);
 
   const back = h("canvas.back", { "aria-hidden": "true" });
   const front = h("canvas.front", { "aria-hidden": "true" });
   const plot = h("div.plot", null, back, front);
   const nodes = [];
+  const drags = new Map();
   let chosen = 0;
 
   for (const [k, band] of bands.entries()) {
@@ -72,6 +75,7 @@ export function equaliser(app, scope, { node, filters = [], spectrum = null, lab
   scope.add(store.listen(`${base}/on`, settle));
 
   function drawCurve() {
+    if (drags.size === 0) reach = nodes.some((n) => n.gain && !n.flat() && Math.abs(store.number(n.gain)) > CLOSE) ? gainMeta.max : Math.min(CLOSE, gainMeta.max);
     const c = back.getContext("2d");
     c.clearRect(0, 0, width, tall);
     c.font = "11px system-ui, sans-serif";
@@ -83,11 +87,11 @@ export function equaliser(app, scope, { node, filters = [], spectrum = null, lab
       c.fillStyle = "#8d98a7";
       c.fillText(f >= 1000 ? `${f / 1000}k` : f, at + 3, tall - 4);
     }
-    for (let db = -reach + 6; db < reach; db += 6) {
+    for (let db = -Math.floor((reach - 1) / 6) * 6; db < reach; db += 6) {
       const at = Math.round(y(db)) + 0.5;
       c.strokeStyle = db === 0 ? "#5b6674" : "#222932";
       line(c, 0, at, width, at);
-      if (db % 12 === 0) {
+      if (db % 12 === 0 || reach < 20) {
         c.fillStyle = "#8d98a7";
         c.fillText(db > 0 ? `+${db}` : `${db}`.replace("-", "−"), 3, at - 3);
       }
@@ -162,7 +166,6 @@ export function equaliser(app, scope, { node, filters = [], spectrum = null, lab
   }));
 
   // Dragging: the node that is nearest, each pointer one of its own; a second pointer on the plot changes Q.
-  const drags = new Map();
   let wider = null;
   plot.style.touchAction = "none";
   plot.addEventListener("pointerdown", (event) => {
@@ -228,6 +231,7 @@ export function equaliser(app, scope, { node, filters = [], spectrum = null, lab
     const drag = drags.get(event.pointerId);
     if (!drag) return;
     drags.delete(event.pointerId);
+    stale = true;
     drag.node.handle.classList.remove("held");
     for (const address of [drag.node.freq, drag.node.gain, drag.node.q]) {
       if (!address) continue;
@@ -292,7 +296,7 @@ export function equaliser(app, scope, { node, filters = [], spectrum = null, lab
     }));
   }
   choose(0);
-  return h("div.eq", null, plot, h("div.row", null, tabs), details);
+  return h("div.eq", null, plot, h("div.row", null, tabs, details));
 }
 
 function line(c, x0, y0, x1, y1) {

@@ -155,8 +155,8 @@ export class Link {
       case "/ping":
         return this.ponged(args[0]);
       case "/error":
-        this.store.refused(args[0], args[1]);
-        return this.answered(args[0], null, new Error(args[1]));
+        if (!this.answered(args[0], null, new Error(args[1]))) this.store.refused(args[0], args[1]);
+        return undefined;
       case "/sync":
         this.syncing = false;
         return undefined;

@@ -27,7 +27,7 @@ export function loudness(app, scope, base, node) {
       const update = () => (value.textContent = shown(meta, store.value(meta.address)));
       scope.add(store.listen(meta.address, update));
       update();
-      return [h("dt", { title: meta.doc }, meta.address.split("/").at(-1)), value];
+      return h("div", null, h("dt", { title: meta.doc }, meta.address.split("/").at(-1)), value);
     })));
   }
   if (reset) parts.push(h("div.row", null, reset));

@@ -147,7 +147,7 @@ export async function show(app, root, scope) {
       ["Role", app.role || "–"],
       ["Values held", String(store.values.size)],
     ];
-    own.replaceChildren(...rows.flatMap(([k, v]) => [h("dt", null, k), h("dd", null, v)]));
+    own.replaceChildren(...rows.map(([k, v]) => h("div", null, h("dt", null, k), h("dd", null, v))));
   };
   refresh();
   const timer = setInterval(refresh, 1000);
@@ -161,12 +161,12 @@ export async function show(app, root, scope) {
     h("section.card.wide", { "aria-label": "Audio" },
       h("header", null, h("h2", null, "Audio"), format, h("button", { onclick: () => link.command("/status/reset").then(() => say("Counting anew."), (e) => say(e.message, "bad")) }, "Count anew")),
       h("div.gauges", null, big("Load", load, loadBar), big("Xruns", xruns), causes.map((cause) => big(cause, live([`cause/${cause}`], (e) => (e.textContent = String(number(`cause/${cause}`))), "b"))), big("Up", uptime), has("outages") ? big("Outages", live(["outages"], (e) => (e.textContent = String(number("outages"))), "b")) : null)),
-    h("section.card.wide", { "aria-label": "Times" }, h("header", null, h("h2", null, "Times of a period"), h("span.dim", null, "bars: median, 99 %, 99.9 %, longest; red: the period")), plot, table),
+    h("section.card.wide", { "aria-label": "Times" }, h("header", null, h("h2", null, "Times of a period"), h("span.dim", null, "bars: median, 99 %, 99.9 %, longest; red: the period")), plot, h("div.scrolled", null, table)),
     h("section.card.wide", { "aria-label": "Ledger" }, h("header", null, h("h2", null, "Last xruns and outages")), ledgerList),
-    h("section.card.wide", { "aria-label": "Banks" }, h("header", null, h("h2", null, "What strips cost")), bankTable),
+    h("section.card.wide", { "aria-label": "Banks" }, h("header", null, h("h2", null, "What strips cost")), h("div.scrolled", null, bankTable)),
     h("section.card", { "aria-label": "This page" }, h("header", null, h("h2", null, "This page's link")), own),
-    h("section.card", { "aria-label": "Server" }, h("header", null, h("h2", null, "Server")), h("dl.facts", null, rest.map(([name, child]) => [h("dt", { title: child.DESCRIPTION }, name.replaceAll("-", " ")), h("dd", null, told(name))]))),
-    state.length ? h("section.card", { "aria-label": "State" }, h("header", null, h("h2", null, "State")), h("dl.facts", null, state.map((p) => [h("dt", null, p), h("dd", null, told(`state/${p}`))]))) : null));
+    h("section.card", { "aria-label": "Server" }, h("header", null, h("h2", null, "Server")), h("dl.facts", null, rest.map(([name, child]) => h("div", null, h("dt", { title: child.DESCRIPTION }, name.replaceAll("-", " ")), h("dd", null, told(name)))))),
+    state.length ? h("section.card", { "aria-label": "State" }, h("header", null, h("h2", null, "State")), h("dl.facts", null, state.map((p) => h("div", null, h("dt", null, p), h("dd", null, told(`state/${p}`)))))) : null));
 }
 
 function lasting(seconds) {

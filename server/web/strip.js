@@ -62,19 +62,40 @@ class Page {
     const known = new Set(["dca", "mutegroup", "send", "meter", "loudness"]);
     const chain = this.strip.chain.filter((p) => node.CONTENTS[p]?.CONTENTS && !known.has(p));
     const other = Object.keys(node.CONTENTS).filter((p) => node.CONTENTS[p].CONTENTS && !known.has(p) && !chain.includes(p));
-    const settings = () => card("input", SINGLE.includes(base) ? "Settings" : "Input", null, h("div.knobs", null, input.map((m) => control(app, scope, m, label(m.address.slice(base.length + 1))))));
+    const settings = () => card("input", SINGLE.includes(base) ? "Settings" : "Input", null, h("div.knobs", null, order(input.map((m) => m.address.slice(base.length + 1))).map((p) => control(app, scope, app.store.meta(`${base}/${p}`), label(p)))));
     if (base !== "/main") settings();
     // Filters stand with the equaliser that shows them.
     const filters = chain.includes("eq") ? this.filters().map((f) => f.path.slice(base.length + 1)) : [];
-    for (const p of [...chain, ...other]) if (!filters.includes(p)) card(p, title(p), this.switchOf(p), p === "eq" ? filters.map((f) => this.filter(f)) : null, this.processor(p));
+    // What is wide stands first.
+    const isWide = (p) => p === "eq";
+    const all = [...chain, ...other].filter((p) => !filters.includes(p));
+    for (const p of [...all.filter(isWide), ...all.filter((p) => !isWide(p))]) card(p, title(p), this.switchOf(p), this.processor(p), p === "eq" && filters.length ? h("div.row.filters", null, filters.map((f) => this.filter(f))) : null);
     if (base === "/main") settings();
     card("sends", "Sends", null, this.sends());
     card("groups", "DCAs and mute groups", null, this.groups());
-    if (facts.length) card("facts", "State", null, h("dl.facts", null, facts.map((m) => this.fact(m))));
-    const parts = [...body.children].map((c) => h("button", { onclick: () => c.scrollIntoView({ block: "start" }) }, c.getAttribute("aria-label")));
+    if (facts.length) card("facts", "Figures", null, h("dl.facts", null, facts.map((m) => this.fact(m))));
+    const parts = this.parts([...body.children], chain);
     this.root.replaceChildren(h("div.strip-page.page-body", null, side, h("div.inside", null, h("nav.chain", { "aria-label": "Parts of the strip" }, parts), body)));
     if (app.part) document.getElementById(`part-${app.part}`)?.scrollIntoView({ block: "start" });
     app.part = null;
+  }
+
+  /** Buttons to the parts, those of the chain in its order and lit where they are on. */
+  parts(cards, chain) {
+    const { app, scope, base } = this;
+    const to = (part, text) => h("button", { onclick: () => document.getElementById(`part-${part}`)?.scrollIntoView({ block: "start" }) }, text);
+    const isOfChain = (c) => chain.includes(c.id.slice(5));
+    const before = cards.filter((c) => ["part-loudness", "part-input"].includes(c.id));
+    const after = cards.filter((c) => !before.includes(c) && !isOfChain(c));
+    const plainly = (c) => to(c.id.slice(5), c.getAttribute("aria-label"));
+    const lit = chain.map((p) => {
+      const button = to(p, title(p));
+      const update = () => button.classList.toggle("on", app.store.on(`${base}/${p}/on`));
+      scope.add(app.store.listen(`${base}/${p}/on`, update));
+      update();
+      return button;
+    });
+    return [...before.map(plainly), ...lit, ...after.map(plainly)];
   }
 
   subscribe() {
@@ -245,7 +266,7 @@ class Page {
     const update = () => (value.textContent = shown(meta, this.app.store.value(meta.address)));
     this.scope.add(this.app.store.listen(meta.address, update));
     update();
-    return [h("dt", { title: meta.doc }, label(meta.address.slice(this.base.length + 1))), value];
+    return h("div", null, h("dt", { title: meta.doc }, label(meta.address.slice(this.base.length + 1))), value);
   }
 
   /** Strips that can be a key. */
@@ -299,7 +320,7 @@ function label(path) {
 
 /** Parameters in the order of a signal's way, others behind. */
 function order(names) {
-  const first = ["type", "mode", "file", "freq", "slope", "threshold", "ceiling", "ratio", "knee", "range", "attack", "hold", "release"];
+  const first = ["trim", "polarity", "delay", "type", "mode", "file", "freq", "slope", "threshold", "ceiling", "ratio", "knee", "range", "attack", "hold", "release"];
   const place = (n) => (first.includes(n) ? first.indexOf(n) : first.length);
   return [...names].sort((a, b) => place(a) - place(b));
 }
