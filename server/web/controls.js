@@ -30,7 +30,8 @@ export function put(app, address, value) {
  */
 export function movable(app, scope, element, { address, meta, travel, horizontal }) {
   const { store, link } = app;
-  const isLocked = () => store.readOnly.has(address);
+  // What moves is known only with its range: without it a drag would set nonsense.
+  const isLocked = () => store.readOnly.has(address) || meta().unknown;
   const now = () => toNorm(meta(), store.number(address));
   let drag = null;
   let tapped = 0;
@@ -157,10 +158,10 @@ export function typed(app, element, address, meta) {
   input.select();
 }
 
-const plain = { kind: "number", min: 0, max: 1, taper: "linear", unit: "", doc: "", address: "" };
+const plain = { unknown: true, kind: "number", min: 0, max: 1, taper: "linear", unit: "", doc: "", address: "" };
 
 /** Meta of an address: what is known, else asked for. */
-function metaOf(app, address, then) {
+export function metaOf(app, address, then) {
   let meta = app.store.meta(address);
   if (!meta) {
     app.about(address).then((found) => {
@@ -186,6 +187,7 @@ function slider(app, scope, element, { address, meta, label }, show) {
     element.setAttribute("aria-valuenow", Math.round(value * 1000) / 1000);
     element.setAttribute("aria-valuetext", text);
     element.classList.toggle("locked", app.store.readOnly.has(address));
+    element.classList.toggle("unknown", Boolean(m.unknown));
     if (app.store.readOnly.has(address)) element.setAttribute("aria-readonly", "true");
     show(toNorm(m, value), text, m, value);
   };

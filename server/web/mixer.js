@@ -1,7 +1,7 @@
 // The faders: banks of strips beside a main strip, for the mix or for the sends to one bus.
 
 import { h, colour } from "./dom.js";
-import { fader, movable, toggle } from "./controls.js";
+import { fader, metaOf, movable, toggle } from "./controls.js";
 import { Meters } from "./meters.js";
 import { kindName, patterns } from "./model.js";
 import { shown, toNorm } from "./store.js";
@@ -17,12 +17,14 @@ const LAYERS = [
 
 /** Pan as a bar to drag. */
 export function panBar(app, scope, address, label) {
-  const meta = () => app.store.meta(address) ?? { kind: "number", min: -1, max: 1, taper: "linear", unit: "", address };
+  let update = () => {};
+  const meta = metaOf(app, address, () => update());
   const mark = h("div.mark");
   const element = h("div.pan", { role: "slider", tabindex: 0, "aria-label": `${label} pan`, title: "Pan" }, h("div.line"), mark);
-  const update = () => {
+  update = () => {
     const value = app.store.number(address);
     const text = shown(meta(), value);
+    element.classList.toggle("unknown", Boolean(meta().unknown));
     mark.style.transform = `translateX(${(toNorm(meta(), value) * 100).toFixed(1)}%)`;
     element.setAttribute("aria-valuemin", meta().min);
     element.setAttribute("aria-valuemax", meta().max);
