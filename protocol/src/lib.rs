@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`osc`] | packets and streams to messages and back |
 //! | [`pattern`] | address patterns |
+//! | [`oscquery`] | the tree as JSON |
 //! | [`address`] | addresses to parameters and back |
 //! | [`coerce`] | arguments to values and back |
 //! | [`intent`] | messages to [`intent::Intent`], the only words between surfaces and hub |
@@ -14,5 +15,6 @@ pub mod address;
 pub mod coerce;
 pub mod intent;
 pub mod osc;
+pub mod oscquery;
 pub mod pattern;
 pub mod reference;

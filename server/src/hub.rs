@@ -22,6 +22,7 @@ pub mod mixer;
 pub mod outbox;
 pub mod peers;
 mod preset;
+pub mod query;
 pub mod roles;
 mod status;
 mod taps;
@@ -47,6 +48,7 @@ use preset::Saving;
 use roles::{By, Roles, Standing};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use timed::Timed;
 use view::View;
 use watch::Recipient;
@@ -90,7 +92,9 @@ struct Ping {
 /// See the module documentation.
 pub struct Hub<M> {
     mixer: M,
-    space: AddressSpace,
+    space: Arc<AddressSpace>,
+    /// How many address spaces followed the first.
+    spaces: u64,
     board: Board,
     clients: Clients,
     /// Clients with subscriptions.
@@ -141,7 +145,7 @@ impl<M: Mixer> Hub<M> {
         mixer.keep(&[], first_revision);
         let shelf = mixer.shelf();
         let desk = mixer.desk();
-        let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
+        let space = Arc::new(AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate()));
         let board = Board::new(desk.spec(), desk.tree());
         let params = space.len();
         let roles = Roles::new(settings, &space);
@@ -150,6 +154,7 @@ impl<M: Mixer> Hub<M> {
         Hub {
             mixer,
             space,
+            spaces: 0,
             board,
             clients: Clients::default(),
             watching: Vec::new(),
@@ -430,7 +435,7 @@ impl<M: Mixer> Hub<M> {
         let rate = self.mixer.desk().rate();
         if rate != self.space.rate() {
             let desk = self.mixer.desk();
-            self.space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(rate);
+            self.space = Arc::new(AddressSpace::new(desk.spec(), desk.tree()).at_rate(rate));
         }
         self.watch_figures();
         self.watch_standing(now);
@@ -562,7 +567,8 @@ impl<M: Mixer> Hub<M> {
     /// Everything that depends on the tree, after it changed.
     fn rebuild(&mut self, settings: &Settings) {
         let desk = self.mixer.desk();
-        self.space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
+        self.space = Arc::new(AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate()));
+        self.spaces += 1;
         self.board = Board::new(desk.spec(), desk.tree());
         let params = self.space.len();
         self.revision = self.revision.wrapping_add(1);

@@ -10,6 +10,7 @@ use crate::console::{Console, LiveOptions, Source, port_specs};
 use crate::cues::{self, Cue, Player};
 use crate::demo::band::Song;
 use crate::demo::source::BandSource;
+use crate::http::Http;
 use crate::hub::Hub;
 use crate::hub::roles::Standing;
 use crate::net::{Event, Mail, Server, Sockets, moment};
@@ -253,6 +254,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
     let hub = Hub::new(console, &session.rig.settings, revision, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
+    let http = serve_http(&session, &mail, at.port());
     let ended = mail.clone();
     let thread = std::thread::Builder::new().name("hub".into()).spawn(move || server.run());
     let thread = thread.map_err(|e| Fail::running(e.to_string()))?;
@@ -260,6 +262,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let shown = silent() || (!heard && std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let cue_player = CuePlayer::new(session.cues, player, rate, first);
     let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && shown, line, &thread);
+    if let Some(http) = http {
+        http.stop();
+    }
     ended.send(Event::Stop);
     match thread.join() {
         Ok(Ok(hub)) => hub.into_mixer().stop(),
@@ -273,6 +278,25 @@ fn play(mut session: Session) -> Result<(), Fail> {
         }
     }
     result
+}
+
+/// The web mixer and OSCQuery, where the rig has them and the port is free.
+fn serve_http(session: &Session, mail: &Mail<Console>, osc_port: u16) -> Option<Http> {
+    let listen = session.rig.settings.http?;
+    let name = &session.rig.spec.name;
+    let http = std::net::TcpListener::bind(listen).and_then(|listener| Http::start(listener, mail.clone(), name, osc_port));
+    match http {
+        Ok(http) => {
+            let at = http.local_addr();
+            let host = if at.ip().is_unspecified() { "127.0.0.1".to_string() } else { at.ip().to_string() };
+            say!("web mixer: http://{host}:{}/", at.port());
+            Some(http)
+        }
+        Err(error) => {
+            tracing::warn!("no web mixer on {listen}: {error}; `[http] listen` chooses a port");
+            None
+        }
+    }
 }
 
 /// Whether the start script found no way to the speakers.

@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::mixer::Mixer;
-use super::roles::By;
+use super::roles::{By, Standing};
 use headroom_protocol::intent::Secret;
 use headroom_protocol::osc::encode::Arg;
 use std::collections::HashMap;
@@ -84,22 +84,32 @@ impl Gate {
 }
 
 impl<M: Mixer> Hub<M> {
+    /// The standing that a token gives to who comes from a host.
+    ///
+    /// # Errors
+    /// No role has it, or the host has to wait after wrong ones.
+    pub fn standing_of(&mut self, host: Option<IpAddr>, token: &str, now: u64) -> Result<Standing, String> {
+        let wait = self.gate.wait(host, now);
+        if wait > 0 {
+            return Err(format!("too many wrong tokens; wait {wait} s"));
+        }
+        let Some(standing) = self.roles.with_token(token) else {
+            self.gate.wrong(host, now);
+            self.counters.wrong_tokens += 1;
+            tracing::warn!("a wrong token");
+            return Err("no role has this token".into());
+        };
+        self.gate.right(host);
+        Ok(standing)
+    }
+
     /// Takes the role of a token; without one tells which role it is.
     pub(super) fn login(&mut self, by: By, token: Option<Secret>, now: u64) -> Result<(), String> {
         if let Some(Secret(token)) = token {
             let client = self.clients.get(by.client).ok_or("unknown client")?;
-            let host = client.way.host();
-            let wait = self.gate.wait(host, now);
-            if wait > 0 {
-                return Err(format!("too many wrong tokens; wait {wait} s"));
-            }
-            let Some(standing) = self.roles.with_token(&token) else {
-                self.gate.wrong(host, now);
-                self.counters.wrong_tokens += 1;
-                client.span.in_scope(|| tracing::warn!("a wrong token"));
-                return Err("no role has this token".into());
-            };
-            self.gate.right(host);
+            let (host, span) = (client.way.host(), client.span.clone());
+            let standing = span.in_scope(|| self.standing_of(host, &token, now))?;
+            let client = self.clients.get(by.client).ok_or("unknown client")?;
             let name = self.roles.name(self.roles.of(&standing));
             client.span.in_scope(|| tracing::info!(role = name, "logged in"));
             self.stand(by.client, standing);

@@ -69,6 +69,8 @@ pub enum Event<M> {
     },
     /// It brought a packet.
     Packet(LinkId, Vec<u8>),
+    /// Whether it cannot take more for now: what it subscribed to waits.
+    Congested(LinkId, bool),
     /// It ended.
     Closed(LinkId),
     /// The rig's peers have addresses.
@@ -441,6 +443,11 @@ impl<M: Mixer + 'static> Server<M> {
                 Event::Packet(link, bytes) => {
                     if let Some(client) = self.links.get(&link) {
                         self.hub.packet(*client, &bytes, now);
+                    }
+                }
+                Event::Congested(link, congested) => {
+                    if let Some(client) = self.links.get(&link) {
+                        self.hub.set_congested(*client, congested);
                     }
                 }
                 Event::Closed(link) => {

@@ -95,6 +95,10 @@ impl<M: Mixer + 'static> Server<M> {
         self.hosts.retain(|_, share| share.had(now) > 0);
         self.count_drops();
         self.end_stuck(now);
+        // Links of clients that are not served any more: what took their packets ends with them.
+        let hub = &self.hub;
+        self.links.retain(|_, client| hub.client(*client).is_some());
+        self.deliver.retain(|client, _| hub.client(*client).is_some());
         for at in 0..self.ends.len() {
             let client = match &self.ends[at] {
                 Some(End::Own { client, .. }) => client,

@@ -62,7 +62,7 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> (Settings, Vec<Rule>
 }
 
 /// Tables that are read and have no effect yet, with what that means to who relies on them.
-const UNBUILT: &[(&str, &str)] = &[("http", "no effect"), ("x32", "no effect"), ("xair", "no effect"), ("midi", "no effect")];
+const UNBUILT: &[(&str, &str)] = &[("x32", "no effect"), ("xair", "no effect"), ("midi", "no effect")];
 
 impl Reader<'_> {
     fn unbuilt(&mut self, root: &mut Section<'_>) {
