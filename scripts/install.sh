@@ -42,6 +42,7 @@ need_for_test() {
   have aplay || need alsa-utils
   have fluidsynth || need fluidsynth
   [ -n "$(find /usr/share/sounds/sf2 /usr/share/sounds/sf3 -name '*.sf[23]' -print -quit 2>/dev/null)" ] || need fluid-soundfont-gm
+  have chromium || have google-chrome || need chromium
   have strace || need strace
   have faketime || need faketime
   have ip || need iproute2

@@ -57,6 +57,17 @@ pub enum Taper {
     Level,
 }
 
+impl Taper {
+    /// Its name, as the reference and OSCQuery tell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Taper::Linear => "linear",
+            Taper::Log => "log",
+            Taper::Level => "level",
+        }
+    }
+}
+
 /// What kind of value a parameter holds, its range and its default.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {

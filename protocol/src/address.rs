@@ -23,7 +23,7 @@ mod walk;
 pub use explain::{nearest, quoted};
 use foldhash::fast::FixedState;
 use headroom_dsp::graph::{GraphSpec, StripKind};
-use headroom_dsp::param::Decl;
+use headroom_dsp::param::{Decl, Value};
 use headroom_dsp::tree::{Entry, Owner, ParamId, Slot, Tree};
 use shape::Shape;
 pub use sight::Sight;
@@ -109,6 +109,7 @@ struct Param {
     owner: (u16, u16),
     /// Answers this many numbers.
     width: u8,
+    default: Value,
 }
 
 /// The kind of what stands at the root: no part of an address at all.
@@ -222,7 +223,8 @@ impl AddressSpace {
             self.addresses.push_str(&begin);
             self.addresses.push_str(&entry.path);
             let end = self.addresses.len() as u32;
-            self.params.push(Param { decl: entry.decl, end, owner, width: entry.decl.width.of(sides) as u8 });
+            let (decl, default) = (entry.decl, entry.default.clone());
+            self.params.push(Param { decl, end, owner, width: decl.width.of(sides) as u8, default });
         }
     }
 
@@ -272,6 +274,11 @@ impl AddressSpace {
     #[inline]
     pub fn decl(&self, id: ParamId) -> &'static Decl {
         self.params[id.0 as usize].decl
+    }
+
+    /// What a parameter is where nobody says otherwise; not the same for every band of an equaliser.
+    pub fn default(&self, id: ParamId) -> &Value {
+        &self.params[id.0 as usize].default
     }
 
     /// How many numbers a parameter answers: 2 for the level meters of stereo strips, 60 for a spectrum, mostly 1.

@@ -13,6 +13,7 @@
 mod socket;
 
 use crate::address::{AddressSpace, Sight};
+use crate::coerce;
 use crate::osc::encode::Arg;
 use crate::pattern::Pattern;
 use headroom_dsp::param::{Access, Decl, Kind, Unit};
@@ -22,7 +23,7 @@ use serde_json::{Map, Value, json};
 pub use socket::{Command, Seen, changes, seen};
 
 /// What the server does of the proposal, by attribute and WebSocket command.
-const EXTENSIONS: [&str; 12] = [
+const EXTENSIONS: [&str; 14] = [
     "ACCESS",
     "VALUE",
     "RANGE",
@@ -30,6 +31,8 @@ const EXTENSIONS: [&str; 12] = [
     "CLIPMODE",
     "DESCRIPTION",
     "TAGS",
+    "DEFAULT",
+    "TAPER",
     "LISTEN",
     "IGNORE",
     "PATH_CHANGED",
@@ -38,8 +41,20 @@ const EXTENSIONS: [&str; 12] = [
 ];
 
 /// Attributes that can be asked for one by one.
-const ATTRIBUTES: [&str; 10] =
-    ["FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "UNIT", "CLIPMODE", "DESCRIPTION", "TAGS"];
+const ATTRIBUTES: [&str; 12] = [
+    "FULL_PATH",
+    "CONTENTS",
+    "TYPE",
+    "ACCESS",
+    "VALUE",
+    "RANGE",
+    "UNIT",
+    "CLIPMODE",
+    "DESCRIPTION",
+    "TAGS",
+    "DEFAULT",
+    "TAPER",
+];
 
 /// Where the same console is reached otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,6 +222,13 @@ impl Tree<'_> {
         }
         if matches!(decl.kind, Kind::Float { .. } | Kind::Int { .. } | Kind::Steps { .. }) {
             put("CLIPMODE", all(json!("both")));
+        }
+        // Not of the proposal: what a control needs to stand where a hand expects it, and to go back.
+        if let Kind::Float { taper, .. } = decl.kind {
+            put("TAPER", all(json!(taper.name())));
+        }
+        if writes {
+            put("DEFAULT", all(value_json(&coerce::answer(decl, self.space.default(id)), switch)));
         }
         put("TAGS", json!(tags(self.space.canonical(id), decl)));
         Value::Object(node)

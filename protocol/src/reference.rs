@@ -11,7 +11,7 @@ use crate::coerce;
 use crate::intent::command::COMMANDS;
 use crate::osc::encode::Arg;
 use headroom_dsp::graph::{GraphSpec, GroupSpec, StripKind, StripSpec, chain_of, processor_names};
-use headroom_dsp::param::{Access, Decl, Kind, Taper, Value};
+use headroom_dsp::param::{Access, Decl, Kind, Value};
 use headroom_dsp::proc::Count;
 use headroom_dsp::proc::ProcKind;
 use headroom_dsp::tree::{Entry, Owner, Slot, Tree};
@@ -194,14 +194,7 @@ fn value_json(decl: &Decl, value: &Value) -> serde_json::Value {
 fn line(spec: &GraphSpec, entry: &Entry) -> Line {
     let decl = entry.decl;
     let (kind, range, taper) = match decl.kind {
-        Kind::Float { min, max, taper, .. } => {
-            let taper = match taper {
-                Taper::Linear => "linear",
-                Taper::Log => "log",
-                Taper::Level => "level",
-            };
-            ("float", Some(json!([min, max])), Some(taper))
-        }
+        Kind::Float { min, max, taper, .. } => ("float", Some(json!([min, max])), Some(taper.name())),
         Kind::Int { min, max: i64::MAX, .. } => ("int", Some(json!([min, null])), None),
         Kind::Int { min, max, .. } => ("int", Some(json!([min, max])), None),
         Kind::Steps { values, .. } => ("steps", Some(json!(values)), None),

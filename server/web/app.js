@@ -28,7 +28,7 @@ class App {
     this.info = null;
     this.store = new Store();
     this.model = new Model(this.store);
-    this.store.onNew = () => (this.grown = true);
+    this.store.onNew = (address) => (this.grown ||= !/\/(meter|loudness)\/|^\/status\//.test(address));
     this.store.onError = (address, reason) => this.complain(address, reason);
     this.store.listen("/login", () => this.roleIs(this.store.text("/login")));
     this.store.listen("/info", (info) => this.infoIs(info));
@@ -159,9 +159,17 @@ class App {
     return own.size ? [...own].sort() : null;
   }
 
+  /** Reads anew what the console has; views are made anew where that is another, and no hand is on them. */
   rebuild() {
+    if (this.store.held.size) {
+      this.grown = true;
+      return;
+    }
     this.grown = false;
     this.model.build();
+    const shape = this.model.shape();
+    if (shape === this.shape) return;
+    this.shape = shape;
     for (const listener of [...this.modelListeners]) listener();
   }
 

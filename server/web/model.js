@@ -5,7 +5,8 @@ const SINGLE = new Set(["main", "monitor", "talkback", "oscillator"]);
 const LABELS = { ch: "Ch", bus: "Bus", matrix: "Matrix", dca: "DCA", mutegroup: "Mute group", main: "Main", monitor: "Monitor", talkback: "Talkback", oscillator: "Oscillator" };
 
 /** What the page subscribes to for all strips: enough for mixing, not the insides of processors. */
-const EACH = "{name,color,fader,mute,solo,pan}";
+const PARTS = ["name", "color", "fader", "mute", "solo", "pan"];
+const EACH = `{${PARTS}}`;
 export const OVERVIEW = [
   `/*/*/${EACH}`,
   `/*/${EACH}`,
@@ -40,7 +41,7 @@ export class Model {
         strips.set(base, strip);
       }
       const rest = parts.slice(single ? 2 : 3);
-      if (rest.length === 1) strip.has.add(rest[0]);
+      if (rest.length === 1 && PARTS.includes(rest[0])) strip.has.add(rest[0]);
       else if (rest.length === 2 && rest[1] === "on") strip.chain.push(rest[0]);
       else if (rest[0] === "send" && rest[2] === "level") strip.sends.push(rest[1]);
       else if (rest.length === 2 && (rest[0] === "dca" || rest[0] === "mutegroup")) strip.has.add(`${rest[0]}/${rest[1]}`);
@@ -51,6 +52,11 @@ export class Model {
       strip.sends = [...new Set(strip.sends)].sort((a, b) => (a[0] === "m") - (b[0] === "m") || parseInt(a.replace("m", ""), 10) - parseInt(b.replace("m", ""), 10));
     }
     this.byBase = strips;
+  }
+
+  /** A text that is another where the console has other strips, processors or sends. */
+  shape() {
+    return this.strips.map((s) => `${s.base} ${s.chain} ${s.sends} ${[...s.has].sort()}`).join("\n");
   }
 
   strip(base) {

@@ -156,10 +156,16 @@ class Page:
         for k in range(1, 11):
             self.mouse("mouseMoved", x + dx * k / 10, y + dy * k / 10, modifiers)
         self.mouse("mouseReleased", x + dx, y + dy, modifiers)
+        self.settle()
+
+    def settle(self):
+        """Waits until the page has seen what was done, and drawn it."""
+        self.value("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(() => seen(true))))")
 
     def touches(self, kind, points):
         """`kind` with fingers at `points`, each `(x, y)`."""
         self.command("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)])
+        self.settle()
 
     def key(self, key, text=None):
         code = {"m": "KeyM", "s": "KeyS"}.get(key, key)

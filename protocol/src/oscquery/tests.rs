@@ -28,6 +28,7 @@ fn a_fader_tells_all_that_the_proposal_names() {
     assert_eq!(fader["RANGE"], json!([{ "MIN": -144.0, "MAX": 10.0 }]));
     assert_eq!(fader["UNIT"], json!(["gain.db"]));
     assert_eq!(fader["CLIPMODE"], json!(["both"]));
+    assert_eq!((&fader["TAPER"], &fader["DEFAULT"]), (&json!(["level"]), &json!([0.0])));
     assert!(fader["DESCRIPTION"].as_str().is_some_and(|d| !d.is_empty()) && fader.get("CONTENTS").is_none());
 }
 
@@ -36,6 +37,9 @@ fn a_channel_is_reached_by_number_and_id_and_holds_its_parts() {
     let by_number = ask(&stage(), "/ch/1", None).unwrap();
     assert_eq!(ask(&stage(), "/ch/kick/", None).unwrap(), by_number);
     assert_eq!(by_number["CONTENTS"]["eq"]["CONTENTS"]["1"]["CONTENTS"]["freq"]["FULL_PATH"], "/ch/1/eq/1/freq");
+    let band = &by_number["CONTENTS"]["eq"]["CONTENTS"];
+    let default = |n: &str| band[n]["CONTENTS"]["freq"]["DEFAULT"][0].as_f64();
+    assert!(default("1").is_some() && default("1") != default("2"), "each band has its own");
     assert_eq!(by_number["CONTENTS"]["meter"]["CONTENTS"]["in"]["ACCESS"], 1);
     let root = ask(&stage(), "/", None).unwrap();
     assert_eq!((&root["FULL_PATH"], &root["CONTENTS"]["ch"]["CONTENTS"]["1"]), (&json!("/"), &by_number));
@@ -126,7 +130,7 @@ proptest! {
         prop_assert_eq!(told, all);
         for node in &found {
             let width = node["TYPE"].as_str().unwrap().len();
-            for name in ["VALUE", "RANGE", "UNIT", "CLIPMODE"] {
+            for name in ["VALUE", "RANGE", "UNIT", "CLIPMODE", "TAPER", "DEFAULT"] {
                 if let Some(values) = node.get(name) {
                     prop_assert_eq!(values.as_array().unwrap().len(), width, "{} of {}", name, node);
                 }
