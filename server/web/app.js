@@ -174,7 +174,8 @@ class App {
   }
 
   complain(address, reason) {
-    if (/^#/.test(address)) return;
+    // What a role does not see it need not be told about.
+    if (/^(#|\/subscribe|\/unsubscribe|\/sync)/.test(address)) return;
     say(`${address}: ${reason}`, "bad");
   }
 
@@ -216,7 +217,7 @@ class App {
       else {
         const { show } = await view.load();
         if (scope !== this.scope) return;
-        show(this, root, scope, view.arg ?? (rest.length ? `/${rest.join("/")}` : this.memory.strip));
+        show(this, root, scope, rest.length ? `/${rest.join("/")}` : (view.arg ?? this.memory.strip));
       }
     } catch (error) {
       console.error(error);
@@ -243,6 +244,37 @@ class App {
     for (const strip of this.model.strips) if (strip.has.has("solo")) scope.add(this.store.listen(`${strip.base}/solo`, update));
     update();
     tools.append(clear);
+    if (this.store.value("/talkback/on") !== undefined) tools.append(this.talk(scope));
+  }
+
+  /** Talkback: a tap switches it, a longer press talks as long as it lasts. */
+  talk(scope) {
+    const address = "/talkback/on";
+    const set = (on) => {
+      this.store.local(address, on);
+      this.link.set(address, on);
+      this.link.released(address);
+    };
+    let since = 0;
+    let was = 0;
+    const button = h("button.talk", {
+      onpointerdown: (event) => {
+        button.setPointerCapture(event.pointerId);
+        [since, was] = [performance.now(), this.store.number(address)];
+        set(1);
+      },
+      onpointerup: () => {
+        if (was || performance.now() - since > 400) set(0);
+      },
+      onclick: (event) => event.detail === 0 && set(this.store.on(address) ? 0 : 1),
+    }, "Talk");
+    const update = () => {
+      button.classList.toggle("on", this.store.on(address));
+      button.setAttribute("aria-pressed", this.store.on(address));
+    };
+    scope.add(this.store.listen(address, update));
+    update();
+    return button;
   }
 }
 

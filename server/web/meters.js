@@ -101,6 +101,7 @@ export class Meters {
   }
 
   draw(now) {
+    if (this.still.matches && now - (this.before ?? 0) < 120) return;
     if (this.stale) this.measure();
     const elapsed = Math.min(0.2, (now - (this.before ?? now)) / 1000);
     this.before = now;

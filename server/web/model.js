@@ -12,6 +12,7 @@ export const OVERVIEW = [
   `/*/${EACH}`,
   "/*/*/*/on",
   "/*/*/on",
+  "/*/on",
   "/*/*/send/*/{level,on,pan}",
   "/*/send/*/{level,on,pan}",
   "/*/*/dca/*",

@@ -37,6 +37,7 @@ export async function show(app, root, scope) {
       h("form.row", { onsubmit: login }, token, h("button.primary", null, "Log in"))),
     h("section.card", { "aria-label": "This page" }, h("header", null, h("h2", null, "This page")),
       h("label.choice", null, h("span.name", null, "Channel meters show"), point),
+      document.fullscreenEnabled ? h("div.row", null, h("button", { onclick: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()) }, "Full screen")) : null,
       h("p.dim", null, "Drag moves, double tap resets, a drag with Shift or far to the side is fine. Keys: arrows and Page keys move, Enter types a value, m mutes, s solos, [ and ] turn to other strips. On the EQ a second finger, the wheel, + and − change Q.")),
     tempo ? h("section.card", { "aria-label": "Tempo" }, h("header", null, h("h2", null, "Tempo")), h("div.knobs", null, control(app, scope, tempo, "tempo"), h("button.toggle", { onclick: () => link.command("/tap").catch((e) => say(e.message, "bad")) }, "Tap"))) : null,
   ));

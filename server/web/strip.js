@@ -126,6 +126,8 @@ class Page {
       h("select", { "aria-label": "Strip", onchange: (e) => app.go(`strip${e.target.value}`) },
         strips.map((s) => h("option", { value: s.base, selected: s === strip }, `${kindName(s)}  ${app.model.name(s.base)}`))),
       h("button", { "aria-label": `Next: ${app.model.name(to(1).base)}`, onclick: () => app.go(`strip${to(1).base}`) }, "›"));
+    const others = SINGLE.slice(1).filter((s) => app.model.strip(s));
+    const beside = at >= 0 || base === "/main" || others.length < 2 ? null : h("div.wrap", null, others.map((s) => h("button", { "aria-current": s === base, onclick: () => app.go(s === "/monitor" ? "monitor" : `monitor${s}`) }, kindName({ kind: s.slice(1) }))));
     const names = h("div.names", null,
       this.has("name") ? entry(app, scope, { address: `${base}/name`, label: "Name" }) : null,
       this.has("color") ? choice(app, scope, { address: `${base}/color`, label: "Colour", options: colours(store.text(`${base}/color`)), named: (c) => c || "none" }) : null);
@@ -149,7 +151,7 @@ class Page {
       meters.add(place, `${base}/meter/${point}`, point === "out" ? app.model.reductions(strip) : []);
     }
     desk.append(throwing);
-    side.append(...[turn, names, buttons, this.has("pan") ? panBar(app, scope, `${base}/pan`, app.model.name(base)) : null, desk, text, this.presets()].filter(Boolean));
+    side.append(...[turn, beside, names, buttons, this.has("pan") ? panBar(app, scope, `${base}/pan`, app.model.name(base)) : null, desk, text, this.presets()].filter(Boolean));
     side.addEventListener("keydown", (event) => {
       if (event.target.closest("input,select") || event.ctrlKey || event.metaKey) return;
       const what = { m: "mute", s: "solo" }[event.key];
@@ -288,7 +290,7 @@ class Page {
       const to = app.model.destination(s);
       const name = app.model.strip(to) ? app.model.name(to) : s;
       const has = (p) => app.store.meta(`${path}/${p}`) !== undefined;
-      const row = h("div.send", { style: { "--to": colour(app.store.text(`${to}/color`)) } });
+      const row = h("div.sendrow", { style: { "--to": colour(app.store.text(`${to}/color`)) } });
       if (has("on")) row.append(toggle(app, scope, { address: `${path}/on`, label: `Send to ${name}`, text: name, kind: "send" }));
       if (has("level")) row.append(slide(app, scope, { address: `${path}/level`, label: "Level" }));
       if (has("pan")) row.append(panBar(app, scope, `${path}/pan`, `${name} send`));
