@@ -214,15 +214,15 @@ fn tuning(c: &Console, at: f64) -> Vec<(ParamId, Value)> {
 fn a_crossfade_of_two_thousand_values_is_no_click_and_ends_on_the_scene() {
     let frames = 10 * 48_000;
     let run = |seconds: f64| {
-        let inputs = (0..32).map(|_| sine(1000.0, 0.05, RATE, frames)).collect();
-        let mut c = Console::new(stage(32), RATE, inputs);
+        let inputs = (0..50).map(|_| sine(1000.0, 0.05, RATE, frames)).collect();
+        let mut c = Console::new(stage(50), RATE, inputs);
         let filters: Vec<_> = {
             let tree = c.desk.tree();
             let is_filter =
                 |id: &ParamId| matches!(tree.entry(*id).slot, Slot::Proc(..)) && tree.entry(*id).path.ends_with("pf/on");
             (0..tree.entries().len()).map(|i| ParamId(i as u32)).filter(is_filter).map(|id| (id, Value::Bool(true))).collect()
         };
-        assert_eq!(filters.len(), 64, "a high-pass and a low-pass each");
+        assert_eq!(filters.len(), 100, "a high-pass and a low-pass each");
         recall(&mut c, &filters, None);
         let (one, two) = (tuning(&c, 0.0), tuning(&c, 0.5));
         recall(&mut c, &one, None);
