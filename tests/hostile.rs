@@ -239,7 +239,8 @@ fn a_storm_of_everything_leaves_memory_bounded_sound_whole_and_honest_clients_se
         println!("a client {name}: {} moves, median {:?}, 95 % {:?}, longest {:?}", took.len(), at(0.5), at(0.95), at(1.0));
         // The attackers, the clients and whatever else runs here share the CPUs with the server, so this is no figure
         // but a time to give up: without its limits the server answers nobody before the storm is over.
-        assert!(at(0.5) < Duration::from_secs(4), "{name}: {:?}", at(0.5));
+        let give_up = if *name == "with a lease" { 1 } else { 4 };
+        assert!(at(0.5) < Duration::from_secs(give_up), "{name}: {:?}", at(0.5));
     }
     assert!(most < memory + BOUND_KB, "{memory} kB grew to {most} kB");
     assert!(status.number("process-p50") < period / 2.0);

@@ -36,7 +36,7 @@ const SWEEP: u64 = 100_000_000;
 /// Packets between two sweeps after which a client without a lease gets a socket too, so that its flood is its own.
 const BUSY: u32 = 64;
 /// Clients without a lease that have a socket of their own at a time.
-const BUSY_SOCKETS: usize = 64;
+const BUSY_SOCKETS: usize = 16;
 /// Senders counted between two sweeps.
 const COUNTED: usize = 4_096;
 /// Longest time between two turns of the hub while packets wait, in nanoseconds.
@@ -108,9 +108,29 @@ impl<M> Mail<M> {
     }
 }
 
+/// Until when a client's own socket waits for what the client sent before it was there: for so many packets of the
+/// common socket, or a time.
+#[derive(Clone, Copy)]
+struct Hold {
+    packets: u64,
+    until: u64,
+}
+
+impl Hold {
+    /// Whether what the client sent before may still be in the common socket, of which so many packets were read.
+    fn has_older(self, passed: u64) -> bool {
+        self.packets > passed
+    }
+
+    /// Whether the socket is to wait for it.
+    fn waits(self, passed: u64, now: u64) -> bool {
+        self.has_older(passed) && now < self.until
+    }
+}
+
 /// Whatever has a token.
 enum End {
-    Own { socket: UdpSocket, client: SocketAddr, dropped: u32, held: u64, busy: bool },
+    Own { socket: UdpSocket, client: SocketAddr, dropped: u32, hold: Hold, busy: bool },
     Stream(Connection),
 }
 
@@ -121,10 +141,9 @@ pub struct Server<M> {
     common: UdpSocket,
     at: SocketAddr,
     dropped: u32,
-    /// Packets of the common socket so far. A socket that is held for a number of them waits until then: what its client
-    /// sent before it was there comes first.
+    /// Packets of the common socket so far.
     passed: u64,
-    /// The highest of these numbers.
+    /// The highest number of them that a socket waits for.
     held: u64,
     listener: mio::net::TcpListener,
     mail: Receiver<Event<M>>,
@@ -274,6 +293,14 @@ impl<M: Mixer + 'static> Server<M> {
                 self.hub.counters().shed += 1;
                 continue;
             }
+            // Newer packets of the same client were read already.
+            if let Some(Some(End::Own { hold, .. })) = self.by_address.get(&from).map(|at| &self.ends[*at])
+                && hold.has_older(self.passed)
+                && !hold.waits(self.passed, now)
+            {
+                self.hub.counters().shed += 1;
+                continue;
+            }
             let Some(client) = self.hub.admit(from, now) else { continue };
             self.hub.packet(client, bytes, now);
             let after = monotonic_nanos();
@@ -294,7 +321,7 @@ impl<M: Mixer + 'static> Server<M> {
         for (client, from) in busy {
             let others = self.ends.iter().flatten().filter(|e| matches!(e, End::Own { busy: true, .. })).count();
             if others < BUSY_SOCKETS && !self.by_address.contains_key(&from) {
-                self.give_own(client, from, true);
+                self.give_own(client, from, true, now);
             }
         }
         Served { more, pieces: count }
@@ -303,9 +330,9 @@ impl<M: Mixer + 'static> Server<M> {
     fn serve_end(&mut self, at: usize, now: u64) -> Served {
         let share = *self.share(Token(at + FIRST));
         match self.ends.get_mut(at) {
-            Some(Some(End::Own { socket, dropped, held, .. })) => {
+            Some(Some(End::Own { socket, dropped, hold, .. })) => {
                 // What this client sent before it had a socket of its own comes first.
-                if *held > self.passed {
+                if hold.waits(self.passed, now) {
                     return Served { more: true, pieces: 0 };
                 }
                 let (count, more) = match self.batch.receive(socket, share.datagrams()) {
@@ -383,7 +410,7 @@ impl<M: Mixer + 'static> Server<M> {
         for at in 0..self.ready.len() {
             let token = self.ready[at];
             let end = token.0.checked_sub(FIRST).and_then(|end| self.ends.get(end));
-            if matches!(end, Some(Some(End::Own { held, .. })) if *held > self.passed) {
+            if matches!(end, Some(Some(End::Own { hold, .. })) if hold.waits(self.passed, now)) {
                 continue;
             }
             let mut had = match self.host(token) {

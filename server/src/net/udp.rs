@@ -13,7 +13,7 @@ const BUFFER: usize = 8 << 20;
 /// Receive buffer of the socket of a client with a lease, in bytes.
 pub const OWN_BUFFER: usize = 1 << 20;
 /// Receive buffer of the socket of a client that only sends much, in bytes.
-pub const BUSY_BUFFER: usize = 512 << 10;
+pub const BUSY_BUFFER: usize = 2 << 20;
 /// Send buffer, in bytes: the present values of a large console.
 const SEND_BUFFER: usize = 1 << 20;
 /// Datagrams a system call.

@@ -1,6 +1,6 @@
 //! What has a token: connections that come and go, sockets of clients, and how many there may be.
 
-use super::{COMMON, End, FIRST, Server, register};
+use super::{COMMON, End, FIRST, Hold, Server, register};
 use crate::hub::client::Way;
 use crate::hub::mixer::Mixer;
 use crate::hub::peers;
@@ -25,6 +25,9 @@ const SILENT: u64 = 10_000_000_000;
 const CONNECTIONS_OF_A_HOST: usize = 64;
 /// Memory of all connections together, in bytes.
 const CONNECTION_BYTES: usize = 64 << 20;
+/// Longest time that a new socket waits for what its client sent before, in nanoseconds. Where a flood makes the common
+/// socket slower than that, what still waits there is thrown away in favour of what is newer.
+const HOLD: u64 = 50_000_000;
 /// Packets of the common socket after which nothing that arrived before a client had its own is left there.
 const BEHIND: u64 = 65_536;
 
@@ -84,7 +87,7 @@ impl<M: Mixer + 'static> Server<M> {
         }
         for (client, at) in self.hub.leased() {
             if !self.by_address.contains_key(&at) && self.by_address.len() < OWN_SOCKETS {
-                self.give_own(client, at, false);
+                self.give_own(client, at, false, now);
             }
         }
         self.senders.clear();
@@ -139,7 +142,7 @@ impl<M: Mixer + 'static> Server<M> {
         }
     }
 
-    pub(super) fn give_own(&mut self, client: ClientId, address: SocketAddr, busy: bool) {
+    pub(super) fn give_own(&mut self, client: ClientId, address: SocketAddr, busy: bool, now: u64) {
         let buffer = if busy { udp::BUSY_BUFFER } else { udp::OWN_BUFFER };
         let socket = match udp::connected(self.at, address, buffer) {
             Ok(socket) => socket,
@@ -154,7 +157,8 @@ impl<M: Mixer + 'static> Server<M> {
         self.held = self.held.max(held);
         self.is_ready(COMMON);
         self.is_ready(Token(at + FIRST));
-        self.ends[at] = Some(End::Own { socket, client: address, dropped: 0, held, busy });
+        let hold = Hold { packets: held, until: now + HOLD };
+        self.ends[at] = Some(End::Own { socket, client: address, dropped: 0, hold, busy });
         self.by_client.insert(client, at);
         self.by_address.insert(address, at);
     }
