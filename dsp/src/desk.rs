@@ -19,8 +19,9 @@ use crate::lanes::Path;
 use crate::network::Set;
 use crate::param::{Access, Value};
 use crate::tree::{Owner, ParamId, SEND, Slot, Tree};
-use fade::Active;
+use fade::{Fades, Spot};
 use gains::Ids;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// See the module documentation.
@@ -35,9 +36,10 @@ pub struct Desk {
     dirty: Vec<ParamId>,
     marked: Vec<bool>,
     structural: bool,
-    fades: Vec<Active>,
-    next_fade: u32,
+    fades: Fades,
     refade: bool,
+    /// What was there before each change, while somebody asks.
+    replaced: Option<Vec<(ParamId, Value)>>,
     /// Buttons that were pressed, each once.
     pressed: Vec<ParamId>,
 }
@@ -74,9 +76,9 @@ impl Desk {
             ids,
             dirty: Vec::new(),
             structural: false,
-            fades: Vec::new(),
-            next_fade: 0,
+            fades: Fades::default(),
             refade: false,
+            replaced: None,
             pressed: Vec::new(),
         };
         desk.mirror_links();
@@ -137,13 +139,16 @@ impl Desk {
                 continue;
             }
             let value = self.held(entry.decl, value);
-            let fading = self.fades.iter().any(|f| f.param == id);
+            let fading = self.fades.end(id);
             let slot = &mut self.values[id.0 as usize];
             if *slot == value && !fading {
                 continue;
             }
             if *slot != value {
-                *slot = value;
+                let before = std::mem::replace(slot, value);
+                if let Some(replaced) = &mut self.replaced {
+                    replaced.push((id, before));
+                }
                 told.push(id);
             }
             self.mark(id);
@@ -156,6 +161,21 @@ impl Desk {
     /// The buttons that were pressed since the last call.
     pub fn take_pressed(&mut self) -> Vec<ParamId> {
         std::mem::take(&mut self.pressed)
+    }
+
+    /// Has the engine told anew what a parameter holds.
+    pub fn renew(&mut self, id: ParamId) {
+        self.mark(id);
+    }
+
+    /// Remembers from here on what each change replaces.
+    pub fn watch(&mut self) {
+        self.replaced.get_or_insert_default();
+    }
+
+    /// What was there before the changes since the last call, in their order; nothing unless [`Desk::watch`] was called.
+    pub fn take_replaced(&mut self) -> impl Iterator<Item = (ParamId, Value)> + '_ {
+        self.replaced.iter_mut().flat_map(|r| r.drain(..))
     }
 
     /// Turns every solo off.
@@ -203,13 +223,11 @@ impl Desk {
         for id in &dirty {
             self.marked[id.0 as usize] = false;
         }
-        self.cancel(&dirty, batch);
         let work = self.work(&dirty);
         let held = self.present_values(now);
         self.sets(&work, &mut batch.sets);
         self.put_values(held);
-        let again = std::mem::take(&mut self.refade);
-        self.replan(now, batch, |s| again || work.touches(s));
+        self.replan(now, batch, work.spots());
         self.dirty = dirty;
         self.dirty.clear();
     }
@@ -316,8 +334,9 @@ impl Work {
         self.parts.dedup();
     }
 
-    fn touches(&self, s: usize) -> bool {
-        self.strips.contains(&s) || self.pairs.iter().any(|p| p.0 == s) || self.parts.iter().any(|p| p.0 == s)
+    fn spots(&self) -> BTreeSet<Spot> {
+        let strips = self.strips.iter().copied().chain(self.pairs.iter().map(|p| p.0)).map(Spot::Gains);
+        strips.chain(self.parts.iter().map(|(s, p, _)| Spot::Proc(*s, *p))).collect()
     }
 }
 

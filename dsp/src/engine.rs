@@ -320,7 +320,7 @@ impl Engine {
             }
         }
         for fade in &mut self.fades {
-            fade.cancelled |= batch.cancel.contains(&fade.id);
+            fade.cancelled |= batch.cancel.binary_search(&fade.id).is_ok();
         }
         while let Some(mut fade) = batch.fades.pop() {
             if self.fades.len() == FADES {

@@ -29,13 +29,17 @@ pub struct Curve {
 impl Curve {
     /// The curve for a rate in Hz: about 20 ms, a multiple of `4 · GRID` frames.
     pub fn new(rate: f64) -> Arc<Curve> {
-        let quarter = ((rate * 0.02 / (4.0 * GRID as f64)) as usize).max(1) * GRID as usize;
-        let n = quarter * STEPS;
+        let n = Self::quarter_at(rate) as usize * STEPS;
         let step = (0..=n).map(|i| {
             let u = i as f64 / n as f64;
             u - (std::f64::consts::TAU * u).sin() / std::f64::consts::TAU
         });
         Arc::new(Curve { step: step.collect() })
+    }
+
+    /// [`Curve::quarter`] of the curve for a rate.
+    pub fn quarter_at(rate: f64) -> u64 {
+        ((rate * 0.02 / (4.0 * GRID as f64)) as u64).max(1) * GRID
     }
 
     /// A curve that lasts about this many seconds (a fade of all outputs).

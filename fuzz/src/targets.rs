@@ -7,7 +7,10 @@ use headroom::audiofile::Reader;
 use headroom::cues;
 use headroom::hub::roles::{RoleId, Roles};
 use headroom::rig::{self, Net, preset};
+use headroom::scene::{self, Layout};
 use headroom::state::format;
+use headroom_dsp::desk::Desk;
+use headroom_dsp::lanes;
 use headroom_protocol::address::AddressSpace;
 use headroom_protocol::intent;
 use headroom_protocol::osc::decode::{self, Packet};
@@ -33,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "roles", run: roles },
     Target { name: "preset", run: preset },
     Target { name: "state", run: state },
+    Target { name: "scene", run: scene },
     Target { name: "cues", run: cue_file },
     Target { name: "wav", run: wav },
 ];
@@ -46,6 +50,14 @@ const SMALL: &str = "[[channel]]\nname = \"Kick\"\n[[channel]]\nname = \"Vox\"\n
 static SPACE: LazyLock<AddressSpace> = LazyLock::new(|| {
     let rig = rig::parse(SMALL, "small.toml").unwrap_or_else(|e| panic!("{e}"));
     AddressSpace::new(&rig.spec, &rig.tree)
+});
+
+static DESK: LazyLock<(Desk, Layout)> = LazyLock::new(|| {
+    let rig = rig::parse(SMALL, "small.toml").unwrap_or_else(|e| panic!("{e}"));
+    let values = rig.tree.defaults();
+    let desk = Desk::with(rig.spec, rig.tree, values, 48_000.0, lanes::Path::best()).unwrap_or_else(|e| panic!("{e}"));
+    let layout = Layout::of(&desk);
+    (desk, layout)
 });
 
 fn osc(bytes: &[u8]) {
@@ -164,6 +176,21 @@ fn state(bytes: &[u8]) {
     let lines = text.lines().filter(|l| !l.starts_with("end"));
     let body: String = lines.flat_map(|l| [l, "\n"]).collect();
     let _ = format::decode(format!("{body}end {:016x}\n", format::crc64(body.as_bytes())).as_bytes()).map(same);
+}
+
+/// A scene's file; its first line is tried as a name too.
+fn scene(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(&bytes[..bytes.len().min(LONGEST)]) else { return };
+    if let Ok(file) = scene::file_of(text.lines().next().unwrap_or_default()) {
+        // What becomes a file stays in its folder, and is not hidden.
+        assert!(!file.contains(['/', '\\', '.', '\0']) && file.len() <= 200);
+        assert!(scene::is_file(&file));
+    }
+    let (desk, layout) = &*DESK;
+    let read = |text: &str| scene::format::parse(text).and_then(|t| scene::format::on(t, "fuzz", layout, desk.tree()));
+    let Ok(scene) = read(text) else { return };
+    let again = read(&scene::format::write(&scene, &scene.values, layout, desk.tree()));
+    assert_eq!(again.map(|s| s.values), Ok(scene.values));
 }
 
 fn cue_file(bytes: &[u8]) {

@@ -6,6 +6,7 @@
 //! [`command`].
 
 pub mod command;
+pub mod scene;
 
 use crate::address::{Sight, Target, quoted};
 use crate::coerce::{self, Coerced, Refused};
@@ -80,6 +81,17 @@ pub enum Intent {
         /// The preset.
         name: Box<str>,
     },
+    /// What is asked of the scenes.
+    Scene(Box<scene::Scene>),
+    /// Keep what matches a pattern, and all below it, out of recalls, or no longer; `None`: tell what was said.
+    Safe(Option<(Box<str>, bool)>),
+    /// Take back the last change of this client, or the last recall of anybody.
+    Undo {
+        /// The recall.
+        recall: bool,
+    },
+    /// Do again what this client took back.
+    Redo,
     /// A button that works on being pressed was let go.
     Nothing,
     /// Several that take effect in one frame.

@@ -13,6 +13,7 @@ use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, PortSpe
 use crate::metering::Metering;
 use crate::metering::readings::Readings;
 use crate::rig::Shelf;
+use crate::scene::{Book, Standing};
 use crate::state::{self, Keeper, Memory, Writer};
 use clock::FrameClock;
 use headroom_dsp::desk::Desk;
@@ -23,6 +24,7 @@ use headroom_dsp::meter::Meters;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, ParamId};
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 pub use live::{Live, Tap};
@@ -323,7 +325,7 @@ impl Console {
         }
         let taps = self.metering.arrange(self.desk.spec(), self.desk.rate());
         let outputs = [&self.outputs[..], &taps].concat();
-        let (adopt, meters) = self.desk.adopt(Some(before), self.inputs.clone(), outputs);
+        let (adopt, meters) = self.desk.adopt_at(self.handle.frames(), Some(before), self.inputs.clone(), outputs);
         self.meters = meters;
         self.swaps += 1;
         self.networks += 1;
@@ -363,6 +365,18 @@ impl Console {
     /// The presets of the rig: those beside its file, and the built-in ones.
     pub fn shelf(&self) -> Shelf {
         self.source.file.as_deref().map_or_else(Shelf::default, Shelf::beside)
+    }
+
+    /// The scenes of the rig: beside its file, else beside the state, else in memory.
+    pub fn scenes(&self) -> Book {
+        let beside_state = || Some(Path::new(&self.keeper.status()?.path).parent()?.join(crate::scene::book::FOLDER));
+        let folder = self.source.file.as_deref().map(Book::beside).or_else(beside_state);
+        Book::open(folder, &self.desk, self.keeper.standing().clone())
+    }
+
+    /// Takes note of where one stands among them: it is saved in time.
+    pub fn stand(&mut self, standing: &Standing) {
+        self.keeper.stand(standing, monotonic_nanos());
     }
 
     /// How saving stands; `None` where nothing is saved.

@@ -4,12 +4,14 @@
 //! quotes, `#` comments. A cue takes effect at frame round(seconds × rate); those of one frame act as
 //! one bundle, in file order; the order in the file is free.
 
+use crate::scene::{Book, Standing, recall};
 use headroom_dsp::desk::Desk;
 use headroom_protocol::address::AddressSpace;
+use headroom_protocol::intent::scene::Scene;
 use headroom_protocol::intent::{self, Intent};
 use headroom_protocol::osc::decode;
 use headroom_protocol::osc::encode::{Arg, Encoder};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One cue.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,22 +137,24 @@ pub fn by_frame(cues: Vec<Cue>, rate: f64) -> Vec<(u64, Vec<Cue>)> {
 /// Carries cues out on a desk.
 pub struct Player {
     space: AddressSpace,
+    scenes: Book,
 }
 
 impl Player {
-    /// For a desk's console.
-    pub fn new(desk: &Desk) -> Player {
-        Player { space: AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate()) }
+    /// For a desk's console. `/scene/go` of cues counts from the first of the scenes in a folder.
+    pub fn new(desk: &Desk, scenes: Option<PathBuf>) -> Player {
+        let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
+        Player { space, scenes: Book::open(scenes, desk, Standing::default()) }
     }
 
     /// Checks that every cue can be carried out; all that cannot, by line.
     ///
     /// # Errors
     /// One line for each bad cue.
-    pub fn check(&self, cues: &[Cue], desk: &Desk, file: &Path) -> Result<(), String> {
+    pub fn check(&mut self, cues: &[Cue], desk: &Desk, file: &Path) -> Result<(), String> {
         let mut errors = String::new();
         for cue in cues {
-            let done = self.intent(cue).and_then(|intent| allowed(&intent, desk));
+            let done = self.intent(cue).and_then(|intent| allowed(&intent, desk, &mut self.scenes));
             if let Err(reason) = done {
                 errors.push_str(&format!("{}:{}: {}: {reason}\n", file.display(), cue.line, cue.address));
             }
@@ -176,18 +180,43 @@ impl Player {
     ///
     /// # Errors
     /// The reason in words.
-    pub fn play(&self, cue: &Cue, desk: &mut Desk, frame: u64) -> Result<(), String> {
-        apply(&self.intent(cue)?, desk, frame)
+    pub fn play(&mut self, cue: &Cue, desk: &mut Desk, frame: u64) -> Result<(), String> {
+        match self.intent(cue)? {
+            Intent::Scene(scene) => self.recall(&scene, desk, frame),
+            intent => apply(&intent, desk, frame),
+        }
+    }
+
+    fn recall(&mut self, scene: &Scene, desk: &mut Desk, frame: u64) -> Result<(), String> {
+        let (file, fade, scope) = match scene {
+            Scene::Recall { name, fade, scope } => (self.scenes.find(name)?, *fade, scope.as_slice()),
+            Scene::Go => (self.scenes.upcoming()?, None, &[][..]),
+            _ => return Err(NOT_A_CUE.into()),
+        };
+        let scene = self.scenes.read(&file)?;
+        let within = recall::scoped(scope, (&self.space).into())?;
+        let plan = recall::plan(&scene, desk, &self.space, self.scenes.standing(), within.as_deref());
+        let fade = fade.map_or(scene.fade, |(time, shape)| Some((time.as_secs_f64(), shape)));
+        desk.recall(&plan.values, fade, frame, &mut Vec::new());
+        self.scenes.recalled(&file);
+        Ok(())
     }
 }
 
-fn allowed(intent: &Intent, desk: &Desk) -> Result<(), String> {
+const NOT_A_CUE: &str = "only values, patterns of values, /fade, /solo/clear, /scene/recall and /scene/go can be cues";
+
+fn allowed(intent: &Intent, desk: &Desk, scenes: &mut Book) -> Result<(), String> {
     match intent {
         Intent::Set(set) if desk.tree().entry(set.target.param).decl.structural => {
             desk.allows(set.target.param, &set.value).map_err(|e| e.to_string())
         }
         Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_) | Intent::SoloClear => Ok(()),
-        _ => Err("only values, patterns of values, /fade and /solo/clear can be cues".into()),
+        Intent::Scene(scene) => match &**scene {
+            Scene::Recall { name, .. } => scenes.find(name).and_then(|file| scenes.read(&file)).map(drop),
+            Scene::Go => Ok(()),
+            _ => Err(NOT_A_CUE.into()),
+        },
+        _ => Err(NOT_A_CUE.into()),
     }
 }
 
@@ -204,7 +233,7 @@ fn apply(intent: &Intent, desk: &mut Desk, frame: u64) -> Result<(), String> {
             }
         }
         Intent::SoloClear => desk.clear_solo(told),
-        _ => return Err("only values, patterns of values, /fade and /solo/clear can be cues".into()),
+        _ => return Err(NOT_A_CUE.into()),
     }
     Ok(())
 }

@@ -24,14 +24,17 @@ pub mod peers;
 mod preset;
 pub mod query;
 pub mod roles;
+mod scene;
 mod status;
 mod taps;
 mod timed;
+mod undo;
 mod view;
 pub mod watch;
 
 use crate::rig::Shelf;
 use crate::rig::settings::{Net, Peer, Settings};
+use crate::scene::Book;
 use client::{Client, Clients, Sort, Way};
 use figures::Figures;
 use headroom_dsp::desk::Desk;
@@ -127,6 +130,9 @@ pub struct Hub<M> {
     pings: Vec<Ping>,
     shelf: Shelf,
     saving: Vec<Saving>,
+    scenes: Book,
+    saving_scenes: Vec<scene::Saving>,
+    history: undo::History,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
@@ -144,6 +150,8 @@ impl<M: Mixer> Hub<M> {
     pub fn new(mut mixer: M, settings: &Settings, first_revision: i32, mut wall: Wall) -> Hub<M> {
         mixer.keep(&[], first_revision);
         let shelf = mixer.shelf();
+        let scenes = mixer.scenes();
+        mixer.desk_mut().watch();
         let desk = mixer.desk();
         let space = Arc::new(AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate()));
         let board = Board::new(desk.spec(), desk.tree());
@@ -179,6 +187,9 @@ impl<M: Mixer> Hub<M> {
             pings: Vec::new(),
             shelf,
             saving: Vec::new(),
+            scenes,
+            saving_scenes: Vec::new(),
+            history: undo::History::default(),
             counters: Counters::default(),
             figures: Vec::new(),
             standing,
@@ -209,6 +220,8 @@ impl<M: Mixer> Hub<M> {
         for id in changed {
             self.record(id, None);
         }
+        self.moving = self.mixer.desk().fading().collect();
+        self.mixer.desk_mut().take_replaced().for_each(drop);
     }
 
     /// The addresses.
@@ -278,6 +291,7 @@ impl<M: Mixer> Hub<M> {
     /// Forgets a client whose connection ended.
     pub fn close(&mut self, id: ClientId) {
         self.watching.retain(|w| *w != id);
+        self.history.forget(id);
         if let Some(client) = self.clients.remove(id) {
             client.span.in_scope(|| tracing::debug!(packets = client.packets, dropped = client.dropped, "gone"));
         }
@@ -321,6 +335,7 @@ impl<M: Mixer> Hub<M> {
         self.prepare(now);
         self.answer_pings(now);
         self.answer_saved(now);
+        self.answer_scenes(now);
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
@@ -578,7 +593,10 @@ impl<M: Mixer> Hub<M> {
         self.round.clear();
         self.in_round = vec![false; params];
         self.maker = vec![None; params];
-        self.moving.clear();
+        self.moving = desk.fading().collect();
+        self.scenes.fit(desk);
+        self.history.clear();
+        self.mixer.desk_mut().watch();
         self.figures.clear();
         self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();

@@ -15,5 +15,6 @@ pub mod metering;
 pub mod net;
 pub mod record;
 pub mod rig;
+pub mod scene;
 pub mod service;
 pub mod state;

@@ -14,6 +14,7 @@ pub mod load;
 pub mod merge;
 pub mod store;
 pub mod text;
+pub mod whole;
 pub mod writer;
 
 pub use format::{Aside, Memory};

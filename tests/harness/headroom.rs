@@ -102,6 +102,21 @@ impl Headroom {
         &self.ready
     }
 
+    /// Where it serves HTTP, from what it printed.
+    ///
+    /// # Panics
+    /// When it prints no such address for ten seconds.
+    pub fn web_address(&self) -> SocketAddr {
+        let mut found = None;
+        eventually("the address of the web mixer", || {
+            let output = self.output();
+            let line = output.lines().find_map(|l| l.strip_prefix("web mixer: http://"));
+            found = line.and_then(|l| l.trim_end_matches('/').parse().ok());
+            found.is_some()
+        });
+        found.expect("an address")
+    }
+
     /// Where it listens for OSC, from its ready line.
     ///
     /// # Panics

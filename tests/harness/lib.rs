@@ -29,6 +29,7 @@ mod peer_process;
 mod process;
 pub mod recorded;
 mod wav;
+pub mod web;
 
 pub use headroom::Headroom;
 pub use isolate::{apart, isolated, isolated_for};

@@ -4,11 +4,12 @@
 //! EQ, glue compressor and limiter. Two signals: *music* (decaying notes with exact
 //! silence between them, as stems have it) and *noise* without a pause. All ratios come from one run.
 //!
-//! The word `procs` prints what each processor costs instead.
+//! The word `procs` prints what each processor costs instead, `recall` what a recall of a whole console does.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod procs;
+mod recall;
 
 use common::{Console, noise, strip, wire, with_chain};
 use headroom_dsp::graph::{GraphSpec, StripKind};
@@ -114,6 +115,10 @@ fn main() {
     }
     if words.iter().any(|w| w == "procs") {
         procs::run();
+        return;
+    }
+    if words.iter().any(|w| w == "recall") {
+        recall::print();
         return;
     }
     let path = Path::best();

@@ -1,9 +1,15 @@
-//! Timed moves along the taper.
+//! Timed moves along the taper, of one parameter or of thousands.
+//!
+//! What moves together is drawn together: the engine gets one [`Fade`] for each *spot*, which is a strip's gains
+//! or one processor, with all parameters that concern it on their way. A spot is drawn anew when something in it
+//! is set, and the others go on.
 
 use super::Desk;
 use crate::engine::message::{Batch, Fade, POINTS, Track, numbers};
 use crate::param::{Access, Kind, Value};
-use crate::tree::{Owner, ParamId};
+use crate::ramp::Curve;
+use crate::tree::{Entry, Owner, ParamId, Slot};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The shape of a fade over its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,15 +52,11 @@ impl Shape {
 /// A fade under way.
 #[derive(Clone, Debug)]
 pub(super) struct Active {
-    pub id: u32,
-    pub param: ParamId,
     from: f64,
     to: f64,
     shape: Shape,
     start: u64,
     frames: u64,
-    /// The engine has its tracks.
-    planned: bool,
 }
 
 impl Active {
@@ -63,85 +65,179 @@ impl Active {
         self.from + (self.to - self.from) * self.shape.at(u)
     }
 
-    /// The engine's tracks are gone.
-    pub(super) fn unplan(&mut self) {
-        self.planned = false;
+    fn end(&self) -> u64 {
+        self.start + self.frames
     }
 
-    fn over(&self, now: u64) -> bool {
-        now >= self.start + self.frames
+    /// Points that its way is drawn through: a full travel through [`POINTS`], less through as many as keep the
+    /// same distance.
+    fn points(&self) -> usize {
+        let full = (POINTS - 1) as f64;
+        ((self.to - self.from).abs() * full).ceil().clamp(FEWEST - 1.0, full) as usize + 1
     }
+}
+
+/// Fewest points of a way: its shape has to show.
+const FEWEST: f64 = 9.0;
+
+/// What one of the engine's fades is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spot {
+    /// A strip's gains, and those of all its ways into others.
+    Gains(usize),
+    /// A processor of a strip.
+    Proc(usize, usize),
+}
+
+/// All fades of a desk.
+#[derive(Debug, Default)]
+pub(super) struct Fades {
+    active: BTreeMap<ParamId, Active>,
+    /// The engine's fade of each spot that has one, or had.
+    planned: BTreeMap<Spot, u32>,
+    next: u32,
+}
+
+impl Fades {
+    /// Ends the fade of a parameter; whether there was one.
+    pub fn end(&mut self, id: ParamId) -> bool {
+        self.active.remove(&id).is_some()
+    }
+
+    /// Whether nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// The engine has dropped its fades.
+    pub fn unplan(&mut self) {
+        self.planned.clear();
+    }
+}
+
+/// Fades of a desk by address, for the desk that follows it.
+pub struct Carried(Vec<(String, Active)>);
+
+impl Carried {
+    /// Whether nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Whether a switch opens and closes a way, so that a fade can move it like a fader.
+fn is_way(entry: &Entry) -> bool {
+    let send_on = matches!(entry.slot, Slot::Send(_)) && entry.decl.path == "on";
+    send_on || (entry.slot == Slot::Own && entry.decl.path == "mute")
 }
 
 impl Desk {
     /// Starts a fade of a continuous parameter to a target, from frame `now` on. `told` gets what now
     /// holds another target. False where the parameter is no continuous number.
     pub fn fade(&mut self, id: ParamId, target: &Value, seconds: f64, shape: Shape, now: u64, told: &mut Vec<ParamId>) -> bool {
-        let decl = self.tree.entry(id).decl;
-        // A tempo that moves would change the times of echoes over and over.
-        if self.tree.entry(id).owner == Owner::Console {
-            return false;
-        }
-        if decl.access != Access::Write || decl.structural || !matches!(decl.kind, Kind::Float { .. }) {
+        if !self.is_continuous(id) {
             return false;
         }
         if let Some((id, target)) = self.compensation(id, target) {
             self.fade(id, &target, seconds, shape, now, told);
         }
-        let frames = (seconds.max(0.0) * self.rate).round() as u64;
-        for id in [Some(id), self.linked(id)].into_iter().flatten() {
-            let from = decl.to_norm(&self.present(id, now));
-            let target = decl.clamp(target);
-            let to = decl.to_norm(&target);
-            if self.values[id.0 as usize] != target {
-                told.push(id);
-            }
-            self.place(id, &target, &mut Vec::new());
-            self.mark(id);
-            let number = self.next_fade;
-            self.next_fade = self.next_fade.wrapping_add(1);
-            if frames > 0 {
-                self.fades.push(Active { id: number, param: id, from, to, shape, start: now, frames, planned: false });
-            }
-        }
+        self.glide(id, target, seconds, shape, now, told);
         true
     }
 
-    /// The value of a parameter at a frame: on the way, where it is.
+    fn is_continuous(&self, id: ParamId) -> bool {
+        let entry = self.tree.entry(id);
+        // A tempo that moves would change the times of echoes over and over.
+        let settable = entry.decl.access == Access::Write && !entry.decl.structural && entry.owner != Owner::Console;
+        settable && matches!(entry.decl.kind, Kind::Float { .. })
+    }
+
+    fn glide(&mut self, id: ParamId, target: &Value, seconds: f64, shape: Shape, now: u64, told: &mut Vec<ParamId>) {
+        let frames = (seconds.max(0.0) * self.rate).round() as u64;
+        let from = self.on_the_way(id, now);
+        for id in [Some(id), self.linked(id)].into_iter().flatten() {
+            let decl = self.tree.entry(id).decl;
+            let from = decl.to_norm(&from);
+            let target = self.held(decl, target);
+            let to = decl.to_norm(&target);
+            self.place(id, &target, told);
+            self.mark(id);
+            if frames > 0 {
+                self.fades.active.insert(id, Active { from, to, shape, start: now, frames });
+            }
+        }
+    }
+
+    /// Gives many parameters exactly these values, whatever their moves mean to others, at once or over `seconds`
+    /// from frame `now` on. In a fade continuous numbers move along their taper, mutes and the `on` of sends open and
+    /// close along the fader's; everything else changes as the fade begins. A parameter that is linked to one before
+    /// it takes that one's value. `told` gets what holds another value now.
+    pub fn recall(&mut self, values: &[(ParamId, Value)], fade: Option<(f64, Shape)>, now: u64, told: &mut Vec<ParamId>) {
+        for (id, value) in values {
+            if self.follows(*id) {
+                continue;
+            }
+            let entry = self.tree.entry(*id);
+            let moves = self.is_continuous(*id) || is_way(entry);
+            let moving = self.fades.active.contains_key(id);
+            match fade.filter(|(seconds, _)| *seconds > 0.0 && moves) {
+                Some(_) if self.get(*id) == value && !moving => {}
+                Some((seconds, shape)) => self.glide(*id, value, seconds, shape, now, told),
+                None => self.place(*id, value, told),
+            }
+        }
+    }
+
+    /// The value of a parameter at a frame: on the way, where it is. A switch has its new value at once.
     pub fn present(&self, id: ParamId, now: u64) -> Value {
-        match self.fades.iter().rev().find(|f| f.param == id && !f.over(now)) {
-            Some(f) => self.tree.entry(id).decl.from_norm(f.norm(now)),
+        match self.tree.entry(id).decl.kind {
+            Kind::Float { .. } => self.on_the_way(id, now),
+            _ => self.get(id).clone(),
+        }
+    }
+
+    /// As [`Desk::present`]; a switch that opens or closes a way is a number from 0 to 1.
+    fn on_the_way(&self, id: ParamId, now: u64) -> Value {
+        match self.fades.active.get(&id).filter(|f| now < f.end()) {
+            Some(f) => self.placed(id, f.norm(now)),
             None => self.get(id).clone(),
         }
     }
 
-    /// Parameters that are on their way.
-    pub fn fading(&self) -> impl Iterator<Item = ParamId> + '_ {
-        self.fades.iter().map(|f| f.param)
+    fn placed(&self, id: ParamId, norm: f64) -> Value {
+        let decl = self.tree.entry(id).decl;
+        if matches!(decl.kind, Kind::Bool { .. }) { Value::Float(norm) } else { decl.from_norm(norm) }
     }
 
-    /// Ends the fades of parameters that were set; one that was just started goes on.
-    pub(super) fn cancel(&mut self, dirty: &[ParamId], batch: &mut Batch) {
-        for &id in dirty {
-            let newest = self.fades.iter().rposition(|f| f.param == id);
-            let Some(newest) = newest else { continue };
-            let target = self.tree.entry(id).decl.to_norm(self.get(id));
-            let fresh = self.fades[newest].to == target && !self.fades[newest].planned;
-            let keep = fresh.then(|| self.fades[newest].id);
-            for f in self.fades.iter().filter(|f| f.param == id && Some(f.id) != keep) {
-                batch.cancel.push(f.id);
+    /// Parameters that are on their way, and the frame at which each arrives.
+    pub fn fading(&self) -> impl Iterator<Item = (ParamId, u64)> + '_ {
+        self.fades.active.iter().map(|(id, f)| (*id, f.end()))
+    }
+
+    /// What is on its way, for a desk that takes this one's place; `name` gives the address of a parameter.
+    pub fn carry_fades(&self, name: impl Fn(ParamId) -> String) -> Carried {
+        Carried(self.fades.active.iter().map(|(id, f)| (name(*id), f.clone())).collect())
+    }
+
+    /// Goes on with fades of the desk before; those go on whose target this desk holds too.
+    pub fn take_fades(&mut self, from: Carried, find: impl Fn(&str) -> Option<ParamId>) {
+        for (name, active) in from.0 {
+            let Some(id) = find(&name) else { continue };
+            if self.tree.entry(id).decl.to_norm(self.get(id)) == active.to {
+                self.fades.active.insert(id, active);
+                self.refade = true;
             }
-            self.fades.retain(|f| f.param != id || Some(f.id) == keep);
         }
     }
 
     /// Puts the present values of everything that fades into place; returns what held there.
     pub(super) fn present_values(&mut self, now: u64) -> Vec<(ParamId, Value)> {
-        let held: Vec<_> = self.fades.iter().map(|f| (f.param, self.get(f.param).clone())).collect();
-        for (id, _) in &held {
-            self.values[id.0 as usize] = self.present(*id, now);
-        }
-        held
+        let ids: Vec<ParamId> = self.fades.active.keys().copied().collect();
+        let put = |id: ParamId| {
+            let value = self.on_the_way(id, now);
+            (id, std::mem::replace(&mut self.values[id.0 as usize], value))
+        };
+        ids.into_iter().map(put).collect()
     }
 
     pub(super) fn put_values(&mut self, held: Vec<(ParamId, Value)>) {
@@ -150,62 +246,104 @@ impl Desk {
         }
     }
 
-    /// Forgets fades that are over and plans, anew from here, those of strips that were touched and
-    /// those that are new.
-    pub(super) fn replan(&mut self, now: u64, batch: &mut Batch, touched: impl Fn(usize) -> bool) {
-        self.fades.retain(|f| !f.over(now));
-        for i in 0..self.fades.len() {
-            let owner = self.tree.entry(self.fades[i].param).owner;
-            let again = match owner {
-                Owner::Strip(s) => touched(s),
-                _ => (0..self.spec.strips.len()).any(|s| self.is_member(s, owner) && touched(s)),
-            };
-            if self.fades[i].planned {
-                if !again {
-                    continue;
-                }
-                batch.cancel.push(self.fades[i].id);
-                self.fades[i].id = self.next_fade;
-                self.next_fade = self.next_fade.wrapping_add(1);
+    /// The spots that a parameter on its way concerns.
+    fn spots(&self, id: ParamId, mut put: impl FnMut(Spot)) {
+        let entry = self.tree.entry(id);
+        match (entry.owner, entry.slot) {
+            (Owner::Strip(s), Slot::Proc(p, _)) => put(Spot::Proc(s, p)),
+            // Whom the talkback speaks to is ducked.
+            (Owner::Strip(s), _) if Some(s) == self.spec.talkback() => {
+                (0..self.spec.strips.len()).for_each(|s| put(Spot::Gains(s)))
             }
-            let fade = self.draw(&self.fades[i].clone(), now);
-            self.fades[i].planned = true;
-            batch.fades.push(fade);
+            (Owner::Strip(s), _) => put(Spot::Gains(s)),
+            (Owner::Console, _) => {}
+            (group, _) => (0..self.spec.strips.len()).filter(|s| self.is_member(*s, group)).for_each(|s| put(Spot::Gains(s))),
         }
     }
 
-    /// The tracks of a fade from `now` to its end.
-    fn draw(&mut self, active: &Active, now: u64) -> Box<Fade> {
+    /// The engine's fades of some spots.
+    pub(super) fn planned_of<'a>(&'a self, spots: &'a BTreeSet<Spot>) -> impl Iterator<Item = u32> + 'a {
+        spots.iter().filter_map(|spot| self.fades.planned.get(spot).copied())
+    }
+
+    /// Draws, from here, the spots that were touched, and all where the engine has dropped its fades.
+    pub(super) fn replan(&mut self, now: u64, batch: &mut Batch, touched: BTreeSet<Spot>) {
+        self.fades.active.retain(|_, f| now < f.end());
+        let all = std::mem::take(&mut self.refade);
+        for spot in &touched {
+            batch.cancel.extend(self.fades.planned.remove(spot));
+        }
+        let mut drawn: BTreeMap<Spot, Vec<ParamId>> = BTreeMap::new();
+        for id in self.fades.active.keys() {
+            self.spots(*id, |spot| {
+                if all || touched.contains(&spot) {
+                    drawn.entry(spot).or_default().push(*id);
+                }
+            });
+        }
+        if all {
+            batch.cancel.extend(self.fades.planned.values());
+            self.fades.planned.clear();
+        }
+        // The engine looks them up.
+        batch.cancel.sort_unstable();
         let held = self.present_values(now);
-        let work = self.work(&[active.param]);
-        let left = (active.start + active.frames).saturating_sub(now);
+        for (spot, ids) in drawn {
+            let number = self.fades.next;
+            self.fades.next = number.wrapping_add(1);
+            self.fades.planned.insert(spot, number);
+            batch.fades.push(self.draw(spot, number, &ids, now, &held));
+        }
+        self.put_values(held);
+    }
+
+    /// The tracks of a spot from `now` to where the last of its parameters arrives. All that fades is at its present
+    /// value meanwhile; `held` has the targets.
+    fn draw(&mut self, spot: Spot, id: u32, moving: &[ParamId], now: u64, held: &[(ParamId, Value)]) -> Box<Fade> {
+        let active: Vec<(ParamId, Active)> = moving.iter().map(|id| (*id, self.fades.active[id].clone())).collect();
+        let present: Vec<Value> = moving.iter().map(|id| self.get(*id).clone()).collect();
+        let end = active.iter().map(|a| a.1.end()).max().unwrap_or(now);
+        let quarter = Curve::quarter_at(self.rate);
+        let mut knots = BTreeSet::from([0]);
+        for (_, a) in &active {
+            let left = a.end() - now;
+            let points = a.points().min((left / quarter) as usize + 2);
+            knots.extend((1..points).map(|k| (left as f64 * k as f64 / (points - 1) as f64) as u64));
+            knots.insert(left);
+        }
+        let knots: Vec<u64> = knots.into_iter().collect();
+        let mut work = super::Work::default();
+        match spot {
+            Spot::Gains(s) => self.strip_and_pairs(s, &mut work),
+            Spot::Proc(s, p) => work.parts.extend((0..self.tree.parts(s, p)).map(|part| (s, p, part))),
+        }
         let mut tracks: Vec<Track> = Vec::new();
         let mut sets = Vec::new();
-        for k in 0..POINTS {
-            let u = k as f64 / (POINTS - 1) as f64;
-            let frame = now + (left as f64 * u) as u64;
-            let end = k + 1 == POINTS;
-            let norm = if end { active.to } else { active.norm(frame) };
-            self.values[active.param.0 as usize] = self.tree.entry(active.param).decl.from_norm(norm);
-            if end && let Some((_, target)) = held.iter().find(|h| h.0 == active.param) {
-                self.values[active.param.0 as usize] = target.clone();
+        for at in &knots {
+            for (id, a) in &active {
+                let there = now + at >= a.end();
+                let target = || held.binary_search_by_key(id, |h| h.0).ok().map(|i| held[i].1.clone());
+                let value = if there { target() } else { None };
+                self.values[id.0 as usize] = value.unwrap_or_else(|| self.placed(*id, a.norm(now + at)));
             }
             sets.clear();
             self.sets(&work, &mut sets);
             if tracks.is_empty() {
-                tracks = sets.iter().map(|s| Track { set: *s, points: Vec::with_capacity(POINTS) }).collect();
+                tracks = sets.iter().map(|s| Track { set: *s, points: Vec::with_capacity(knots.len()) }).collect();
             }
             for (track, set) in tracks.iter_mut().zip(&sets) {
                 let (all, width) = numbers(set);
                 track.points.extend_from_slice(&all[..width]);
             }
         }
-        self.put_values(held);
+        for (id, value) in moving.iter().zip(present) {
+            self.values[id.0 as usize] = value;
+        }
         // What does not move needs no track.
         tracks.retain(|t| {
             let width = numbers(&t.set).1;
             t.points.chunks_exact(width).any(|p| p != &t.points[..width])
         });
-        Box::new(Fade { id: active.id, start: now, frames: left, tracks, step: 0, cancelled: false })
+        Box::new(Fade { id, start: now, frames: end - now, knots, tracks, knot: 0, step: 0, cancelled: false })
     }
 }

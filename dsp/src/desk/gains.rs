@@ -4,7 +4,7 @@ use super::{Desk, send};
 use crate::graph::{EdgeTap, GraphSpec, StripKind, Tap};
 use crate::network::Set;
 use crate::param::Value;
-use crate::param::taper::{OFF_DB, gain};
+use crate::param::taper::{OFF_DB, gain, level_db};
 use crate::tree::{Owner, ParamId, Tree};
 
 /// The most that fader and DCAs add up to.
@@ -153,9 +153,19 @@ impl Desk {
         if off { 0.0 } else { gain(db.min(SUM_LIMIT_DB)) }
     }
 
+    /// What mutes leave: 1, or 0, and in between while one is on its way.
+    fn audible(&self, s: usize) -> f64 {
+        if self.holds_its_tongue(s) {
+            return 0.0;
+        }
+        let groups = self.groups(s).map(|g| closing(self.num(self.tree.find(g, "mute"))));
+        groups.fold(closing(self.num(self.ids[s].mute)), |gain, g| gain * g)
+    }
+
     /// Gain after the fader: level, DCAs and silence.
     pub(super) fn post(&self, s: usize) -> f64 {
-        if self.muted(s) { 0.0 } else { self.level(s) }
+        let audible = self.audible(s);
+        if audible == 0.0 { 0.0 } else { self.level(s) * audible }
     }
 
     /// What keeps the monitors where they are when a parameter takes a value: the strip's `compensation` goes
@@ -171,8 +181,11 @@ impl Desk {
     }
 
     fn pre(&self, s: usize) -> f64 {
-        let silent = if self.spec.mute_post_only { self.holds_its_tongue(s) } else { self.muted(s) };
-        if silent { 0.0 } else { 1.0 }
+        match self.spec.mute_post_only {
+            true if self.holds_its_tongue(s) => 0.0,
+            true => 1.0,
+            false => self.audible(s),
+        }
     }
 
     /// Trim, fader and delay of a strip.
@@ -233,10 +246,11 @@ impl Desk {
         for (k, _) in strip.sends.iter().enumerate().filter(|(_, b)| **b == to) {
             let first = self.tree.send(from, k);
             let id = |n: u32| Some(ParamId(first.0 + n));
-            if !self.on(id(send::ON)) {
+            let open = closing(1.0 - self.num(id(send::ON)));
+            if open == 0.0 {
                 continue;
             }
-            let mut level = gain(self.num(id(send::LEVEL)));
+            let mut level = gain(self.num(id(send::LEVEL))) * open;
             if matches!(self.spec.strips[to].kind, StripKind::Aux | StripKind::Matrix) {
                 level *= gain_db(self.num(self.ids[from].compensation));
             }
@@ -254,6 +268,17 @@ impl Desk {
             sum += self.monitor_gain(from, to, tap, after, i, j, stereo);
         }
         if from_talkback { sum } else { sum * self.ducked(to) }
+    }
+}
+
+/// Gain of a way that a switch closes; part of the way it is where a fader would be that goes from 0 dB to off.
+fn closing(share: f64) -> f64 {
+    if share <= 0.0 {
+        1.0
+    } else if share >= 1.0 {
+        0.0
+    } else {
+        gain(level_db(0.75 * (1.0 - share)))
     }
 }
 

@@ -20,6 +20,12 @@ impl Desk {
         self.tree.find(Owner::Strip(other), &entry.path)
     }
 
+    /// Whether a parameter takes its value from the channel before it.
+    pub fn follows(&self, id: ParamId) -> bool {
+        let Owner::Strip(s) = self.tree.entry(id).owner else { return false };
+        s > 0 && self.spec.strips[s - 1].link && self.linked(id).is_some()
+    }
+
     /// Gives the second of each linked pair the values of the first.
     pub(super) fn mirror_links(&mut self) {
         for s in 0..self.spec.strips.len() {

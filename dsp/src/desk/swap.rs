@@ -14,7 +14,21 @@ use std::sync::Arc;
 impl Desk {
     /// The network of this desk with all its settings. `before` is the desk whose network runs now:
     /// strips of the same id live on. `inputs` and `outputs` are the backend's ids of
-    /// [`crate::graph::schedule::Ports`].
+    /// [`crate::graph::schedule::Ports`]. `now` is the engine's frame: what is on its way goes on from there.
+    pub fn adopt_at(
+        &mut self,
+        now: u64,
+        before: Option<&Desk>,
+        inputs: Vec<usize>,
+        outputs: Vec<usize>,
+    ) -> (Box<Adopt>, Arc<Meters>) {
+        let held = self.present_values(now);
+        let adopt = self.adopt(before, inputs, outputs);
+        self.put_values(held);
+        adopt
+    }
+
+    /// As [`Desk::adopt_at`], everything where it is going.
     pub fn adopt(&mut self, before: Option<&Desk>, inputs: Vec<usize>, outputs: Vec<usize>) -> (Box<Adopt>, Arc<Meters>) {
         let built = network(&self.spec, &self.tree, &self.values, &self.plan, self.rate, self.path, inputs, outputs);
         let mut sets = Vec::new();
@@ -28,15 +42,22 @@ impl Desk {
         }
         self.structural = false;
         // The engine drops its fades with the old network.
-        self.fades.iter_mut().for_each(super::fade::Active::unplan);
+        self.fades.unplan();
         self.refade = !self.fades.is_empty();
         (Box::new(Adopt { network: Some(built.0), rate: self.rate, curve: Curve::new(self.rate), sets, carry, after }), built.1)
     }
 
     /// Whether a structural parameter may take a value: the console must still compile.
     pub fn allows(&self, id: ParamId, value: &Value) -> Result<(), PlanError> {
+        self.allows_all(&[(id, value.clone())])
+    }
+
+    /// Whether all of these values together leave a console that compiles.
+    pub fn allows_all(&self, changes: &[(ParamId, Value)]) -> Result<(), PlanError> {
         let mut values = self.values.clone();
-        values[id.0 as usize] = self.tree.entry(id).decl.clamp(value);
+        for (id, value) in changes {
+            values[id.0 as usize] = self.tree.entry(*id).decl.clamp(value);
+        }
         plan(&self.spec, &self.tree, &values, self.rate, self.path).map(|_| ())
     }
 
@@ -67,9 +88,9 @@ impl Desk {
             dirty: Vec::new(),
             marked: Vec::new(),
             structural: false,
-            fades: Vec::new(),
-            next_fade: 0,
+            fades: super::Fades::default(),
             refade: false,
+            replaced: None,
             pressed: Vec::new(),
         }
     }

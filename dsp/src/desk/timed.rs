@@ -27,7 +27,8 @@ impl Desk {
         }
         let work = self.work(&ids);
         self.sets(&work, &mut batch.sets);
-        batch.cancel.extend(self.fades.iter().filter(|f| ids.contains(&f.param)).map(|f| f.id));
+        batch.cancel.extend(self.planned_of(&work.spots()));
+        batch.cancel.sort_unstable();
         // Backwards, so that a parameter named twice ends with what it held first.
         for (id, value) in held.into_iter().rev() {
             self.values[id.0 as usize] = value;

@@ -37,7 +37,7 @@ pub struct Batch {
     /// Fades that start.
     #[allow(clippy::vec_box)] // they move on to the engine's list without being copied or freed
     pub fades: Vec<Box<Fade>>,
-    /// Fades that end where they are.
+    /// Fades that end where they are, in ascending order.
     pub cancel: Vec<u32>,
 }
 
@@ -68,8 +68,8 @@ pub struct Track {
     pub points: Vec<f64>,
 }
 
-/// A timed move of one parameter: its tracks pass through points at equal distances in time, and
-/// between them in a straight line, in steps of a quarter of the movement curve.
+/// A timed move: its tracks pass through points at the frames of its knots, and between them in a straight line,
+/// in steps of a quarter of the movement curve.
 pub struct Fade {
     /// Number given by the control side.
     pub id: u32,
@@ -77,8 +77,12 @@ pub struct Fade {
     pub start: u64,
     /// Frames it takes.
     pub frames: u64,
+    /// Frames since the start at which its tracks have their points, ascending; the last is `frames`.
+    pub knots: Vec<u64>,
     /// What moves.
     pub tracks: Vec<Track>,
+    /// The last knot that was passed.
+    pub knot: usize,
     /// Steps done.
     pub step: u64,
     /// Ended from outside.
@@ -99,19 +103,29 @@ impl Fade {
             if at >= end {
                 return;
             }
-            let share = ((self.step + 1) * quarter) as f64 / self.frames.max(1) as f64;
+            let place = (self.step + 1) * quarter;
+            let over = place >= self.frames;
+            while !over && self.knots.get(self.knot + 1).is_some_and(|k| *k <= place) {
+                self.knot += 1;
+            }
+            let (from, to) = (self.knots[self.knot], self.knots.get(self.knot + 1).copied().unwrap_or(self.frames));
+            let share = (place - from) as f64 / to.saturating_sub(from).max(1) as f64;
             for track in &mut self.tracks {
-                track.at(share.min(1.0));
+                if over {
+                    track.last();
+                } else {
+                    track.at(self.knot, share);
+                }
                 put(&track.set, at);
             }
-            self.step = if share >= 1.0 { u64::MAX } else { self.step + 1 };
+            self.step = if over { u64::MAX } else { self.step + 1 };
         }
     }
 
     /// Goes to the end at once.
     pub(crate) fn jump(&mut self, mut put: impl FnMut(&Set)) {
         for track in &mut self.tracks {
-            track.at(1.0);
+            track.last();
             put(&track.set);
         }
         self.step = u64::MAX;
@@ -119,18 +133,19 @@ impl Fade {
 }
 
 impl Track {
-    fn at(&mut self, share: f64) {
+    /// Goes to its last point.
+    fn last(&mut self) {
         let width = numbers(&self.set).1;
-        let points = self.points.len() / width;
-        if points == 0 {
-            return;
-        }
-        let place = share * (points - 1) as f64;
-        let (i, u) = (place as usize, place.fract());
+        self.at(self.points.len() / width - 1, 0.0);
+    }
+
+    /// Goes to a share of the way from a point to the one behind it.
+    fn at(&mut self, i: usize, u: f64) {
+        let width = numbers(&self.set).1;
+        let next = (i + 1).min(self.points.len() / width - 1);
         let value = |k: usize| {
-            let a = self.points[i * width + k];
-            let b = self.points[(i + 1).min(points - 1) * width + k];
-            if share >= 1.0 { self.points[(points - 1) * width + k] } else { a + (b - a) * u }
+            let (a, b) = (self.points[i * width + k], self.points[next * width + k]);
+            if u == 0.0 { a } else { a + (b - a) * u }
         };
         match &mut self.set {
             Set::Trim(_, _, g) | Set::Fader(_, _, g) | Set::Delay(_, _, g) | Set::Mix(_, _, _, g) => *g = value(0),

@@ -138,6 +138,16 @@ pub const STATUS: &[Group] = &[
         ],
     },
     Group {
+        name: "scenes",
+        count: 0,
+        summary: true,
+        decls: &[
+            count("count", "Scenes of the rig"),
+            count("unsaved", "Changes of scenes that wait for the disk"),
+            text("error", "Why they could not be saved yet"),
+        ],
+    },
+    Group {
         name: "ledger",
         count: LEDGER,
         summary: false,

@@ -71,6 +71,16 @@ impl<'a> Sight<'a> {
         targets
     }
 
+    /// What is seen of what a text names, at least one, as [`AddressSpace::below`].
+    ///
+    /// # Errors
+    /// Why the text is no pattern, or that it reaches nothing.
+    pub fn below(&self, text: &str) -> Result<Vec<ParamId>, String> {
+        let mut found = self.space.below(text)?;
+        found.retain(|id| self.sees(*id));
+        if found.is_empty() { Err(self.explain(text)) } else { Ok(found) }
+    }
+
     /// Why an address is no parameter: in detail to who sees everything, in one sentence to all others.
     pub fn explain(&self, address: &str) -> String {
         if self.is_whole() && !self.terse { self.space.explain(address) } else { UNKNOWN.into() }

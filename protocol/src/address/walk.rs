@@ -4,7 +4,7 @@
 //! else. It is done once for each such pair, so `/ch/*/eq/*/gain` costs one look at each channel's
 //! name and one walk below all of them.
 
-use super::{AddressSpace, Head, Kind, Member, Shape, Target, shape};
+use super::{AddressSpace, Head, Kind, Member, Shape, Target, quoted, shape};
 use crate::pattern::{Pattern, Segment, Walk};
 use headroom_dsp::tree::ParamId;
 
@@ -29,6 +29,22 @@ impl AddressSpace {
         search.open = true;
         search.from(pattern.start());
         search.found.into_iter().map(|t| t.param).collect()
+    }
+
+    /// The parameters whose address matches a text, or a part of it that stands above them: `/ch/kick` is all of
+    /// the kick. Meters only where it spells that part.
+    ///
+    /// # Errors
+    /// Why the text is no pattern.
+    pub fn below(&self, text: &str) -> Result<Vec<ParamId>, String> {
+        let mut found = Vec::new();
+        for text in [text.to_owned(), format!("{}//*", text.trim_end_matches('/'))] {
+            let pattern = Pattern::parse(&text).map_err(|bad| format!("{} {bad}", quoted(&text)))?;
+            found.extend(self.matches(&pattern, usize::MAX));
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
     }
 
     /// The same with `/norm/…`, which a pattern reaches only if it spells `norm`; only what has a

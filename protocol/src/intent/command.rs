@@ -1,6 +1,6 @@
 //! The commands: one table, which parser and printed reference read alike.
 
-use super::{Fade, Intent, Secret, Set, Subscribe, pattern};
+use super::{Fade, Intent, Secret, Set, Subscribe, pattern, scene};
 use crate::address::{Sight, quoted};
 use crate::coerce::{self, Coerced};
 use crate::osc::decode::{Arg, Args, Message};
@@ -146,26 +146,112 @@ pub static COMMANDS: &[Command] = &[
         doc: "Writes what a strip's processors are set to as a preset, to presets/ beside the rig file; answered when it is on the disk",
         parse: |reader, _| Ok(Intent::PresetSave { strip: reader.text()?.into(), name: reader.text()?.into() }),
     },
-    planned("/undo", "", "Takes back the last change"),
-    planned("/redo", "", "Does again what was taken back"),
-    planned("/safe", "s:pattern i:on", "Keeps what matches out of recalls"),
-    planned("/scene/store", "s:name", "Stores all values as a scene"),
-    planned("/scene/recall", "s:name [f:seconds [s:curve]]", "Recalls a scene"),
-    planned("/scene/go", "", "Recalls the next scene and steps on"),
-    planned("/scene/next", "", "Steps to the next scene"),
-    planned("/scene/previous", "", "Steps to the previous scene"),
-    planned("/scene/preview", "s:name", "What a recall would change"),
-    planned("/scene/list", "", "Names of all scenes"),
-    planned("/scene/rename", "s:name s:to", "Renames a scene"),
-    planned("/scene/delete", "s:name", "Deletes a scene"),
-    planned("/scene/move", "s:name i:place", "Moves a scene in the list"),
+    Command {
+        address: "/undo",
+        args: "[s:recall]",
+        answer: "s:what i:values",
+        doc: "Takes back the last change of this client, or with \"recall\" the last recall of anybody; what was moved since stays",
+        parse: scene::undo,
+    },
+    Command {
+        address: "/redo",
+        args: "",
+        answer: "s:what i:values",
+        doc: "Does again what this client took back",
+        parse: |reader, _| Ok(reader.pressed(Intent::Redo)),
+    },
+    Command {
+        address: "/safe",
+        args: "[s:pattern i:on]",
+        answer: "s:pattern i:on i:addresses, or s:pattern i:on …",
+        doc: "Keeps what matches, and all below it, out of recalls; the latest word on an address holds; without arguments: all that was said",
+        parse: scene::safe,
+    },
+    Command {
+        address: "/scene/store",
+        args: "s:name [s:scope …]",
+        answer: "s:name i:values",
+        doc: "Stores all values of strips, DCAs and mute groups as a scene, or those that the patterns of a scope reach; answered when it is on the disk; what fades is stored where it goes",
+        parse: scene::store,
+    },
+    Command {
+        address: "/scene/recall",
+        args: "s:name [f:seconds [s:curve [s:scope …]]]",
+        answer: "s:name i:changed [s:skipped …]",
+        doc: "Recalls a scene in one frame, or over seconds along the tapers: mutes and sends open and close over the fade, all else that is no number changes as it begins; skipped is what the rig does not have",
+        parse: scene::recall,
+    },
+    Command {
+        address: "/scene/go",
+        args: "",
+        answer: "s:name i:changed [s:skipped …]",
+        doc: "Recalls the selected scene, else the one behind the present one, in the time that the scene says",
+        parse: scene::go,
+    },
+    Command {
+        address: "/scene/next",
+        args: "",
+        answer: "s:name",
+        doc: "Selects the next scene for /scene/go",
+        parse: scene::next,
+    },
+    Command {
+        address: "/scene/previous",
+        args: "",
+        answer: "s:name",
+        doc: "Selects the previous scene for /scene/go",
+        parse: scene::previous,
+    },
+    Command {
+        address: "/scene/preview",
+        args: "s:name [i:from [s:scope …]]",
+        answer: "s:name i:changes i:safe i:skipped, s:address now then …, [i:next]",
+        doc: "What a recall would change; where a last number follows, more are told from there on",
+        parse: scene::preview,
+    },
+    Command {
+        address: "/scene/list",
+        args: "[i:from]",
+        answer: "s:name … [i:next]",
+        doc: "Names of all scenes, in order; where a number follows, more are told from there on",
+        parse: scene::list,
+    },
+    Command {
+        address: "/scene/rename",
+        args: "s:name s:to",
+        answer: "s:name s:to",
+        doc: "Renames a scene",
+        parse: scene::rename,
+    },
+    Command {
+        address: "/scene/delete",
+        args: "s:name",
+        answer: "s:name",
+        doc: "Deletes a scene; its file keeps the name .toml.1",
+        parse: scene::delete,
+    },
+    Command {
+        address: "/scene/move",
+        args: "s:name i:place",
+        answer: "s:name i:place",
+        doc: "Moves a scene in the list; places count from 1",
+        parse: scene::r#move,
+    },
+    Command {
+        address: "/scene/notes",
+        args: "s:name [s:notes]",
+        answer: "s:name s:notes",
+        doc: "A scene's notes",
+        parse: scene::notes,
+    },
+    Command {
+        address: "/scene/fade",
+        args: "s:name [f:seconds [s:curve]]",
+        answer: "s:name f:seconds s:curve",
+        doc: "The time that a scene takes where its recall names none",
+        parse: scene::fade,
+    },
 ];
-
-const NOT_BUILT: &str = "not built yet";
-
-const fn planned(address: &'static str, args: &'static str, doc: &'static str) -> Command {
-    Command { address, args, answer: "", doc, parse: |_, _| Err(NOT_BUILT.into()) }
-}
 
 /// The command at an address.
 pub fn named(address: &str) -> Option<&'static Command> {
@@ -189,25 +275,25 @@ impl Command {
 }
 
 /// The arguments of a command, one after the other.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     args: Args<'a>,
     message: &'a [u8],
     usage: &'static str,
 }
 
 impl<'a> Reader<'a> {
-    fn wrong(&self) -> String {
+    pub(super) fn wrong(&self) -> String {
         match self.usage {
             "" => "takes no arguments".into(),
             usage => format!("takes {usage}"),
         }
     }
 
-    fn any(&mut self) -> Result<Arg<'a>, String> {
+    pub(super) fn any(&mut self) -> Result<Arg<'a>, String> {
         self.args.next().ok_or_else(|| self.wrong())
     }
 
-    fn text(&mut self) -> Result<&'a str, String> {
+    pub(super) fn text(&mut self) -> Result<&'a str, String> {
         match self.any()? {
             Arg::Str(text) | Arg::Symbol(text) => Ok(text),
             _ => Err(self.wrong()),
@@ -215,7 +301,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A finite number.
-    fn number(&mut self) -> Result<f64, String> {
+    pub(super) fn number(&mut self) -> Result<f64, String> {
         let number = match self.any()? {
             Arg::Int(i) => f64::from(i),
             Arg::Float(x) => f64::from(x),
@@ -227,12 +313,12 @@ impl<'a> Reader<'a> {
         if number.is_finite() { Ok(number) } else { Err(self.wrong()) }
     }
 
-    fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<Option<T>, String> {
+    pub(super) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<Option<T>, String> {
         if self.args.is_empty() { Ok(None) } else { read(self).map(Some) }
     }
 
     /// `intent`, or nothing where an app's button sends that it was let go.
-    fn pressed(&mut self, intent: Intent) -> Intent {
+    pub(super) fn pressed(&mut self, intent: Intent) -> Intent {
         let mut args = self.args;
         let on = match args.next() {
             Some(Arg::Int(i)) => i != 0,

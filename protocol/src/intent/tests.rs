@@ -55,8 +55,12 @@ fn refusals_name_the_address_and_the_reason() {
     fails("/norm/ch/1/name", &[Arg::Float(0.0)], "no travel");
     fails("/ch/1/fadr", &[], "did you mean /ch/1/fader?");
     fails("/subscibe", &[Arg::String("//".into())], "did you mean /subscribe?");
-    fails("/scene/recall", &[Arg::String("one".into())], "not built yet");
-    fails("/scene/store", &[], "not built yet");
+    fails("/scene/recall", &[], "takes s:name");
+    fails("/scene/recall", &["one".into(), Arg::Float(3.0), "bent".into()], "a curve is");
+    fails("/scene/store", &["one".into(), "ch".into()], "does not begin with /");
+    fails("/scene/move", &["one".into(), Arg::Int(0)], "count from 1");
+    fails("/safe", &["/ch/kik".into(), Arg::Int(1)], "did you mean");
+    fails("/undo", &["all".into()], "the last \"recall\"");
     fails("/preset/stove", &[], "unknown");
     fails("/scenes", &[], "unknown address");
     fails("/ch/[1/fader", &[], "[ without ]");

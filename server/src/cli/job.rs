@@ -145,7 +145,7 @@ impl Job {
                 }
             }
             let (n, m) = (self.desk.plan().ports.inputs.len(), self.desk.plan().ports.outputs.len());
-            let (adopt, meters) = self.desk.adopt(Some(&before), (0..n).collect(), (0..m).collect());
+            let (adopt, meters) = self.desk.adopt_at(frame, Some(&before), (0..n).collect(), (0..m).collect());
             self.meters = meters;
             let _ = self.handle.send(Command::Adopt(adopt));
         }

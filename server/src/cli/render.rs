@@ -4,6 +4,7 @@ use super::job::{CHUNK, Job, Ports, desk_of};
 use super::{Fail, Progress, bits, dither, load_rig};
 use crate::audiofile::{Bits, Container, Format, RateReader, Reader, Resampler, Shape, Writer};
 use crate::cues;
+use crate::scene::Book;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::graph::{GraphSpec, StripKind};
 use std::path::{Path, PathBuf};
@@ -149,7 +150,7 @@ pub fn run(args: &RenderArgs) -> Result<(), Fail> {
         Some(path) => cues::load(path).map_err(Fail::Input)?,
         None => Vec::new(),
     };
-    let player = cues::Player::new(&desk);
+    let mut player = cues::Player::new(&desk, Some(Book::beside(&args.rig)));
     if let Some(path) = &args.cues {
         player.check(&cue_list, &desk, path).map_err(Fail::Input)?;
     }

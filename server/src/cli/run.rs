@@ -16,6 +16,7 @@ use crate::hub::roles::Standing;
 use crate::net::{Event, Mail, Server, Sockets, moment};
 use crate::record::{Recorder, Recording};
 use crate::rig::{self, Rig};
+use crate::scene::Book;
 use crate::service::{Pulse, Service};
 use crate::state::{self, load};
 use headroom_dsp::graph::schedule::Ports;
@@ -210,7 +211,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let (desk, loaded) =
         load::desk(&session.rig, &session.rig.spec, &opened.memory, &listening, rate).map_err(|e| Fail::input(e.to_string()))?;
     loaded.log();
-    let player = Player::new(&desk);
+    let mut player = Player::new(&desk, session.file.as_deref().map(Book::beside));
     if let Some(file) = &session.cue_file {
         player.check(&session.cues, &desk, file).map_err(Fail::Input)?;
     }
@@ -489,7 +490,7 @@ impl CuePlayer {
                 return;
             }
             if let Some((_, group)) = self.groups.pop_front() {
-                let player = &self.player;
+                let player = &mut self.player;
                 hub.cue(due, |desk| {
                     for cue in &group {
                         if let Err(reason) = player.play(cue, desk, due) {

@@ -186,6 +186,11 @@ fn page(figures: &Figures, info: &[Told]) -> String {
         (file, "") => line("state", format!("{file}, saved up to {}", n("state/revision"))),
         (file, error) => line("state", format!("NOT SAVED to {file}: {error}")),
     }
+    match (n("scenes/count"), n("scenes/unsaved"), t("scenes/error")) {
+        (0.0, 0.0, _) => {}
+        (count, unsaved, "") => line("scenes", format!("{count}, {unsaved} changes on their way to the disk")),
+        (count, unsaved, error) => line("scenes", format!("{count}, {unsaved} changes NOT SAVED: {error}")),
+    }
     for at in 1.. {
         let (strips, chain) = (t(&format!("bank/{at}/strips")), t(&format!("bank/{at}/chain")));
         if strips.is_empty() {

@@ -8,7 +8,8 @@ use crate::state::{Keeper, load};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::lanes::Path;
 use headroom_dsp::param::Access;
-use headroom_dsp::tree::Tree;
+use headroom_dsp::tree::{ParamId, Tree};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Where the rig comes from.
@@ -44,7 +45,14 @@ impl Console {
 
     fn change_to(&mut self, desk: Desk) {
         let before = self.desk.skeleton();
+        let address = |desk: &Desk, id| rig::canonical(desk.spec(), desk.tree(), id);
+        let fades = self.desk.carry_fades(|id| address(&before, id));
         self.desk = desk;
+        if !fades.is_empty() {
+            let ids = (0..self.desk.values().len()).map(|at| ParamId(at as u32));
+            let known: HashMap<String, ParamId> = ids.map(|id| (address(&self.desk, id), id)).collect();
+            self.desk.take_fades(fades, |name| known.get(name).copied());
+        }
         let ids = self.backend.set_ports(port_specs(&self.desk.plan().ports));
         let inputs = self.desk.plan().ports.inputs.len();
         self.inputs = ids[..inputs].to_vec();

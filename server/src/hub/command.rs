@@ -37,6 +37,10 @@ impl<M: Mixer> Hub<M> {
             Intent::PresetList => self.list_presets(from, now),
             Intent::PresetLoad { strip, name } => return self.load_preset(by, &strip, &name, now),
             Intent::PresetSave { strip, name } => return self.save_preset(from, &strip, &name),
+            Intent::Scene(scene) => return self.scene(by, *scene, now),
+            Intent::Safe(rule) => return self.safe(by, rule, now),
+            Intent::Undo { recall } => return self.undo(by, recall, now),
+            Intent::Redo => return self.redo(by, now),
             // Values are not commands, and a bundle is unpacked before it comes here.
             Intent::Nothing | Intent::Bundle(_) => {}
             Intent::Ask(_) | Intent::AskAll(_) | Intent::Set(_) | Intent::SetAll(..) => {}
@@ -111,7 +115,7 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// What a look at every address of a client costs, in addresses reached.
-    fn all_looked_at(&self) -> usize {
+    pub(super) fn all_looked_at(&self) -> usize {
         self.space.len() / 8
     }
 
@@ -169,7 +173,7 @@ impl<M: Mixer> Hub<M> {
 
     fn fade(&mut self, from: ClientId, fade: &Fade, now: u64) -> Result<(), String> {
         let param = fade.to.target.param;
-        let frame = self.mixer.frame_now();
+        let frame = self.timed.frame().unwrap_or_else(|| self.mixer.frame_now());
         let seconds = fade.time.as_secs_f64();
         let mut told = std::mem::take(&mut self.told);
         let moves = self.mixer.desk_mut().fade(param, &fade.to.value, seconds, fade.shape, frame, &mut told);
@@ -177,14 +181,8 @@ impl<M: Mixer> Hub<M> {
             self.told = told;
             return Err("does not move continuously".into());
         }
-        let end = frame + (seconds * self.mixer.desk().rate()).round() as u64;
-        self.moving.retain(|m| m.0 != param);
-        // A linked parameter moves along.
-        for id in self.mixer.desk().fading() {
-            if !self.moving.iter().any(|m| m.0 == id) {
-                self.moving.push((id, end));
-            }
-        }
+        // What is linked, and what compensates, moves along.
+        self.moving = self.mixer.desk().fading().collect();
         if !told.contains(&param) {
             told.push(param);
         }

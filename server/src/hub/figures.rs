@@ -4,6 +4,7 @@ use super::Counters;
 use super::mixer::Mixer;
 use crate::backend::timing::{Histogram, Timing};
 use crate::backend::{Status, XrunCause};
+use crate::scene::Book;
 use crate::state;
 use headroom_dsp::kernel::ticks::Tick;
 use headroom_dsp::param::{Decl, Value};
@@ -28,12 +29,13 @@ pub(super) struct Figures {
 }
 
 /// What the hub itself knows.
-pub(super) struct Known {
+pub(super) struct Known<'a> {
     pub counters: Counters,
     pub clients: usize,
     pub subscribers: usize,
     pub revision: i32,
     pub waiting: usize,
+    pub scenes: &'a Book,
 }
 
 impl Figures {
@@ -70,7 +72,7 @@ impl Figures {
     }
 
     /// Looks them all up.
-    pub(super) fn look<M: Mixer>(&mut self, mixer: &M, known: &Known, now: u64) {
+    pub(super) fn look<M: Mixer>(&mut self, mixer: &M, known: &Known<'_>, now: u64) {
         let timing = mixer.timing();
         let look = Look {
             backend: mixer.status(),
@@ -182,7 +184,7 @@ struct Look<'a> {
     late: u64,
     queue: usize,
     unmeasured: u64,
-    known: &'a Known,
+    known: &'a Known<'a>,
 }
 
 impl Look<'_> {
@@ -253,6 +255,12 @@ impl Look<'_> {
                         "error" => text(self.state.error.as_deref().unwrap_or_default()),
                         _ => None,
                     },
+                    "scenes" => match rest {
+                        "count" => count(k.scenes.order().len() as u64),
+                        "unsaved" => count(k.scenes.unsaved().0),
+                        "error" => text(k.scenes.unsaved().1.unwrap_or_default()),
+                        _ => None,
+                    },
                     "ledger" => text(self.ledger.get(number(rest)?).map_or("", String::as_str)),
                     "bank" => {
                         let (n, rest) = rest.split_once('/')?;
@@ -308,7 +316,9 @@ mod tests {
             last_return: Default::default(),
             ports: Vec::new(),
         };
-        let known = Known { counters: Counters::default(), clients: 1, subscribers: 1, revision: -7, waiting: 0 };
+        let scenes = Book::default();
+        let known =
+            Known { counters: Counters::default(), clients: 1, subscribers: 1, revision: -7, waiting: 0, scenes: &scenes };
         let look = Look {
             backend: status,
             timing: &Timing::default(),

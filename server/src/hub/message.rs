@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::mixer::Mixer;
 use super::roles::Permitted;
+use super::undo::Sort;
 use super::view::View;
 use super::{By, Hub, watch};
 use headroom_protocol::address::Target;
@@ -14,7 +15,7 @@ use headroom_protocol::pattern::is_pattern;
 use std::time::Duration;
 
 /// What a pattern costs to match, in addresses reached: each `//` may stand for any run of parts, beside all others.
-fn effort(pattern: &str) -> usize {
+pub(super) fn effort(pattern: &str) -> usize {
     let runs = pattern.matches("//").count();
     let each = if runs == 0 { 1 } else { 4 };
     (4 + pattern.len() / 4) * (1 + runs) * (1 + runs) * each
@@ -72,7 +73,12 @@ impl<M: Mixer> Hub<M> {
     fn carry_out(&mut self, by: By, address: &str, permitted: Permitted, now: u64) {
         let from = by.client;
         let (intent, held) = permitted.open();
-        if matches!(intent, Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_) | Intent::PresetLoad { .. }) {
+        let sort = match &intent {
+            Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_) => Sort::Touch,
+            Intent::PresetLoad { name, .. } => Sort::Whole(name.to_string()),
+            _ => Sort::None,
+        };
+        if sort != Sort::None || matches!(intent, Intent::Scene(_) | Intent::Undo { .. } | Intent::Redo) {
             self.run_passed(now);
         }
         let done = match intent {
@@ -92,6 +98,7 @@ impl<M: Mixer> Hub<M> {
             Intent::SetAll(sets, refused) => self.count_reach(sets.len()).and_then(|()| self.set_many(from, &sets, refused, now)),
             command => self.command(by, command, now),
         };
+        self.remember(from, sort, now);
         if let Err(reason) = done {
             self.error(from, address, &reason, now);
         }

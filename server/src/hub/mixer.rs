@@ -4,6 +4,7 @@ use crate::backend::{BackendEvent, Format, Status, Timing};
 use crate::console::{Console, Reloaded};
 use crate::metering::readings::Readings;
 use crate::rig::Shelf;
+use crate::scene::{Book, Standing};
 use crate::state;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::meter::Meters;
@@ -55,6 +56,12 @@ pub trait Mixer {
     fn shelf(&self) -> Shelf {
         Shelf::default()
     }
+    /// The scenes of the rig; held in memory where it has no place for files.
+    fn scenes(&self) -> Book {
+        Book::open(None, self.desk(), Standing::default())
+    }
+    /// Takes note of where one stands among them: it is saved in time.
+    fn stand(&mut self, _standing: &Standing) {}
     /// Takes note of parameters that may have changed, up to a revision: they are saved in time.
     fn keep(&mut self, _ids: &[ParamId], _revision: i32) {}
     /// How saving stands; `None` where nothing is saved.
@@ -127,6 +134,12 @@ impl Mixer for Console {
     }
     fn shelf(&self) -> Shelf {
         self.shelf()
+    }
+    fn scenes(&self) -> Book {
+        self.scenes()
+    }
+    fn stand(&mut self, standing: &Standing) {
+        self.stand(standing);
     }
     fn keep(&mut self, ids: &[ParamId], revision: i32) {
         self.keep(ids, revision);

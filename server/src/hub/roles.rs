@@ -10,18 +10,24 @@
 //! | ask, subscribe | reads the parameter; what is written is read too |
 //! | set, `/fade`, `/solo/clear`, `/tap`, `/preset/load` | writes every parameter that is set |
 //! | `/rig/reload`, `/preset/save`, `/status/reset` and whatever else changes more than parameters | has a write pattern that matches the command |
-//! | `/preset/list` | has a read pattern that matches the command |
+//! | `/preset/list`, `/scene/list`, `/scene/preview`, and asking for notes, fades and safes | has a read or write pattern that matches the command |
+//! | `/scene/…` otherwise | has a write pattern that matches the command; a recall changes what the role may set, and leaves the rest |
+//! | `/safe` | has a write pattern that matches the command, and sets all that is kept out |
+//! | `/undo`, `/redo` | is any but `none`: they take back what the client did, where it may still set it |
+//! | `/undo recall` | may recall, and sets all that the recall changed |
 //! | `/subscribe`, `/unsubscribe`, `/sync`, `/client/port` | is any but `none`: they concern the client alone |
 
 use super::Hub;
 use super::client::Client;
 use super::mixer::Mixer;
 use crate::rig::settings::{ENGINEER, NONE, Settings};
+use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, ParamId};
 use headroom_protocol::address::sight::UNKNOWN;
 use headroom_protocol::address::{AddressSpace, Sight, Target};
+use headroom_protocol::intent::scene::Scene;
 use headroom_protocol::intent::{ClientId, Intent, Set};
-use headroom_protocol::pattern::Pattern;
+use headroom_protocol::pattern::{Pattern, is_pattern};
 
 /// A role, by its place among [`Roles`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +212,25 @@ impl Permitted {
     }
 }
 
+/// Values that a client's role may set. Nothing else makes them but [`Hub::permit_values`].
+pub(super) struct PermittedValues {
+    values: Vec<(ParamId, Value)>,
+    /// How many the role may read and not set, that would have changed.
+    pub withheld: usize,
+}
+
+impl PermittedValues {
+    /// The values.
+    pub fn all(&self) -> &[(ParamId, Value)] {
+        &self.values
+    }
+
+    /// The values.
+    pub fn open(self) -> Vec<(ParamId, Value)> {
+        self.values
+    }
+}
+
 /// Why an intent is refused.
 pub(super) struct Refusal {
     pub reason: String,
@@ -323,10 +348,61 @@ impl<M: Mixer> Hub<M> {
                 }
                 intent
             }
+            Intent::Scene(ref scene) => self.permit_scene(by, scene).map(|()| intent)?,
+            Intent::Safe(None) if self.may_be_told(by, "/safe") => intent,
+            Intent::Safe(None) => return Err(UNKNOWN.into()),
+            Intent::Safe(Some((ref text, _))) => {
+                command("/safe")?;
+                self.permit_safe(by, text)?;
+                intent
+            }
+            // Each changes what the client changed itself; values meet the role once more where they are put back.
+            Intent::Undo { recall: false } | Intent::Redo => intent,
+            Intent::Undo { recall: true } => command("/scene/recall").or_else(|_| command("/undo")).map(|()| intent)?,
             // A bundle is unpacked before it comes here.
             Intent::Bundle(_) => return Err("a bundle in a message".into()),
         };
         Ok(Permitted { intent, held })
+    }
+
+    fn permit_scene(&self, by: By, scene: &Scene) -> Result<(), Refusal> {
+        let (address, changes) = match scene {
+            Scene::Store { .. } => ("/scene/store", true),
+            Scene::Recall { .. } => ("/scene/recall", true),
+            Scene::Go => ("/scene/go", true),
+            Scene::Next => ("/scene/next", true),
+            Scene::Previous => ("/scene/previous", true),
+            Scene::Rename { .. } => ("/scene/rename", true),
+            Scene::Delete(_) => ("/scene/delete", true),
+            Scene::Move { .. } => ("/scene/move", true),
+            Scene::Notes { notes, .. } => ("/scene/notes", notes.is_some()),
+            Scene::Fade { fade, .. } => ("/scene/fade", fade.is_some()),
+            Scene::Preview { .. } => ("/scene/preview", false),
+            Scene::List(_) => ("/scene/list", false),
+        };
+        let may = if changes { self.may_command(by, address) } else { self.may_be_told(by, address) };
+        if may { Ok(()) } else { Err(UNKNOWN.into()) }
+    }
+
+    /// What is kept out of recalls is so for everybody: who says it has to be able to set all of it.
+    fn permit_safe(&self, by: By, text: &str) -> Result<(), Refusal> {
+        // Where some addresses are not seen, a pattern must not tell whether it reaches one.
+        if is_pattern(text) && !self.space.params().all(|id| self.may_read(by, id)) {
+            return Err("this role keeps addresses out of recalls, not patterns of them".into());
+        }
+        let settable = |id: &ParamId| self.space.decl(*id).access == headroom_dsp::param::Access::Write;
+        if self.space.below(text)?.iter().filter(|id| settable(id)).all(|id| self.may_write(by, *id)) {
+            return Ok(());
+        }
+        Err("this role may not set all of it".into())
+    }
+
+    /// What of these values a client may set: the only ones that a recall, an undo or a redo changes.
+    pub(super) fn permit_values(&self, by: By, values: Vec<(ParamId, Value)>) -> PermittedValues {
+        let (values, others): (Vec<_>, Vec<_>) = values.into_iter().partition(|(id, _)| self.may_write(by, *id));
+        // Of what the role does not see, it does not hear either.
+        let holds = |(id, value): &&(ParamId, Value)| self.may_read(by, *id) && self.mixer.desk().get(*id) != value;
+        PermittedValues { withheld: others.iter().filter(holds).count(), values }
     }
 
     fn permit_set(&self, by: By, target: Target) -> Result<(), Refusal> {

@@ -54,6 +54,7 @@ impl<M: Mixer> Hub<M> {
             subscribers: self.watching.len(),
             revision: self.revision,
             waiting: self.timed.len(),
+            scenes: &self.scenes,
         };
         self.standing.look(&self.mixer, &known, now);
     }

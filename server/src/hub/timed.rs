@@ -11,7 +11,7 @@ use super::roles::RoleId;
 use super::{By, Hub, Moment};
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, ParamId};
-use headroom_protocol::intent::{self, ClientId, Intent, Set};
+use headroom_protocol::intent::{self, ClientId, Intent};
 use headroom_protocol::osc::decode::{self, Packet};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub(super) struct Timed {
     /// Networks so far: what was handed to an older one is void.
     networks: u64,
     running: bool,
+    /// Frame of what is run, where the engine was ready for it.
+    frame: Option<u64>,
 }
 
 struct Waiting {
@@ -82,6 +84,11 @@ impl Timed {
     /// After a reload roles have other places.
     pub fn map_roles(&mut self, to: impl Fn(RoleId) -> RoleId) {
         self.waiting.values_mut().for_each(|w| w.by.role = to(w.by.role));
+    }
+
+    /// The frame that what is run now belongs to, if it is behind its time: fades begin there.
+    pub fn frame(&self) -> Option<u64> {
+        self.frame
     }
 
     /// After a reload nothing handed means anything.
@@ -175,21 +182,18 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// The sets among some messages that can be prepared.
-    fn sets_of(&self, by: By, messages: &[u8]) -> Vec<(ParamId, Value)> {
+    fn sets_of(&mut self, by: By, messages: &[u8]) -> Vec<(ParamId, Value)> {
         let mut sets = Vec::new();
         each(messages, |message| {
-            let mut add = |set: Set| {
-                if !self.space.decl(set.target.param).structural {
-                    sets.push((set.target.param, set.value));
-                }
-            };
             let Ok(intent) = intent::parse(message, self.roles.sight(by.role, &self.space)) else { return };
             match self.permit(by, intent).map(|permitted| permitted.open().0) {
-                Ok(Intent::Set(set)) => add(set),
-                Ok(Intent::SetAll(all, _)) => all.into_iter().for_each(add),
+                Ok(Intent::Set(set)) => sets.push((set.target.param, set.value)),
+                Ok(Intent::SetAll(all, _)) => sets.extend(all.into_iter().map(|set| (set.target.param, set.value))),
+                Ok(Intent::Scene(scene)) => sets.extend(self.recall_ahead(by, &scene).unwrap_or_default()),
                 _ => {}
             }
         });
+        sets.retain(|(id, _)| !self.space.decl(*id).structural);
         sets
     }
 
@@ -226,12 +230,20 @@ impl<M: Mixer> Hub<M> {
                 self.timed.shares.remove(&waiting.by.client);
             }
         }
-        self.timed.handed.retain(|h| h.key != key);
+        let handed = self.timed.handed.extract_if(.., |h| h.key == key).next();
         let reach = std::mem::take(&mut self.reach);
+        self.timed.frame = handed.as_ref().map(|h| h.frame);
         self.timed.running = true;
         each(&waiting.messages, |message| self.message(waiting.by, message, now));
         self.timed.running = false;
+        self.timed.frame = None;
         self.reach = reach;
+        // Where a role, a scene or a safe changed meanwhile, the engine is told what holds in place of what was prepared.
+        for (id, value) in handed.into_iter().flat_map(|h| h.sets) {
+            if *self.mixer.desk().get(id) != value {
+                self.mixer.desk_mut().renew(id);
+            }
+        }
     }
 }
 

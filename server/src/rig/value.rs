@@ -364,6 +364,14 @@ fn expected(decl: &Decl) -> String {
     }
 }
 
+/// The value of a parameter that a node states; it says what was expected where it is none.
+///
+/// # Errors
+/// `a level of -90 to 10 dB or "off", not "loud"`.
+pub fn of(decl: &Decl, node: &Node, rate: f64) -> Result<Value, String> {
+    coerce(decl, node, rate).map_err(|wrong| format!("{}, not {}", expected(decl), wrong.got))
+}
+
 /// The value of a parameter that a node states.
 fn coerce(decl: &Decl, node: &Node, rate: f64) -> Result<Value, Wrong> {
     let wrong_kind = |help: Option<String>| Wrong { got: shown(node), label: "wrong kind of value".into(), help };

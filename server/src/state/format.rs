@@ -7,14 +7,18 @@
 //! stated /ch/kick/fader -5
 //! aside /ch/bass/fader -12
 //! was /ch/bass/fader 0
+//! at /present verse-1
+//! safe /ch/*/eq on
 //! end 1f0c5e8a90b3d672
 //! ```
 //!
 //! One value a line and not TOML: lines can be compared, searched and pasted into `headroom send`, and
 //! reading them needs nothing but splitting. `set` is what was set live; `stated` is what the rig stated
 //! when it was last loaded; `aside` does not fit the rig as it is, and `was` is what the rig stated there
-//! while it did. The last line holds a CRC-64 of all before it.
+//! while it did; `at` is where one stands in the list of scenes, `safe` what is kept
+//! out of recalls. The last line holds a CRC-64 of all before it.
 
+use crate::scene::Standing;
 use std::collections::BTreeMap;
 
 /// First line; another version is another format.
@@ -32,6 +36,8 @@ pub struct Memory {
     pub stated: BTreeMap<String, String>,
     /// What does not fit the rig as it is; what went last comes first.
     pub aside: Vec<Aside>,
+    /// Where one stands among the scenes.
+    pub standing: Standing,
 }
 
 /// A value whose strip or processor is gone, or that is out of range.
@@ -60,6 +66,13 @@ pub fn encode(memory: &Memory, title: &str) -> Vec<u8> {
         if let Some(was) = &a.was {
             line("was", &a.address, was);
         }
+    }
+    let standing = &memory.standing;
+    for (place, file) in [("/present", &standing.present), ("/selected", &standing.selected)] {
+        file.iter().for_each(|file| line("at", place, file));
+    }
+    for (pattern, on) in &standing.safe {
+        line("safe", pattern, if *on { "on" } else { "off" });
     }
     let sum = crc64(out.as_bytes());
     out.push_str(&end(sum));
@@ -103,6 +116,9 @@ pub fn decode(bytes: &[u8]) -> Result<Memory, String> {
             ("set", _) => drop(memory.live.insert(address, value)),
             ("stated", _) => drop(memory.stated.insert(address, value)),
             ("aside", _) => memory.aside.push(Aside { address, value, was: None }),
+            ("at", _) if address == "/present" => memory.standing.present = Some(value),
+            ("at", _) if address == "/selected" => memory.standing.selected = Some(value),
+            ("safe", _) if value == "on" || value == "off" => memory.standing.safe.push((address, value == "on")),
             ("was", Some(last)) if last.address == address => last.was = Some(value),
             _ => return Err(wrong()),
         }
@@ -149,6 +165,7 @@ mod tests {
             live: map(&[("/ch/kick/fader", "-6.5"), ("/ch/kick/name", "\"Kick ä\"")]),
             stated: map(&[("/ch/kick/fader", "-5")]),
             aside: vec![aside("/ch/bass/fader", "-12", Some("0")), aside("/ch/bass/mute", "on", None)],
+            standing: Standing { present: Some("verse-1".into()), selected: None, safe: vec![("/ch/*/eq".into(), true)] },
         }
     }
 
@@ -164,8 +181,8 @@ mod tests {
         assert_eq!(lines[0], "headroom-state 1");
         assert!(lines[1].starts_with("# Small stage (rig.toml): "));
         assert_eq!(
-            lines[2..8].join("|"),
-            "set /ch/kick/fader -6.5|set /ch/kick/name \"Kick ä\"|stated /ch/kick/fader -5|aside /ch/bass/fader -12|was /ch/bass/fader 0|aside /ch/bass/mute on"
+            lines[2..10].join("|"),
+            "set /ch/kick/fader -6.5|set /ch/kick/name \"Kick ä\"|stated /ch/kick/fader -5|aside /ch/bass/fader -12|was /ch/bass/fader 0|aside /ch/bass/mute on|at /present verse-1|safe /ch/*/eq on"
         );
         assert_eq!(decode(text.as_bytes()), Ok(memory()));
     }
@@ -214,7 +231,15 @@ mod tests {
         let map = || btree_map(address, value, 0..6);
         let aside = (address, value, proptest::option::of(value));
         let aside = aside.prop_map(|(address, value, was)| Aside { address, value, was });
-        (map(), map(), vec(aside, 0..6)).prop_map(|(live, stated, aside)| Memory { live, stated, aside })
+        let place = || proptest::option::of("[a-z0-9-]{1,9}");
+        let standing = (place(), place(), vec((address, any::<bool>()), 0..4));
+        let standing = standing.prop_map(|(present, selected, safe)| Standing { present, selected, safe });
+        (map(), map(), vec(aside, 0..6), standing).prop_map(|(live, stated, aside, standing)| Memory {
+            live,
+            stated,
+            aside,
+            standing,
+        })
     }
 
     proptest! {
@@ -229,7 +254,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_signed_panics(text in "headroom-state 1\n((set|stated|aside|was|#)? ?/?[a-z]{0,3} ?\\PC{0,4}\n){0,6}") {
+        fn nothing_signed_panics(text in "headroom-state 1\n((set|stated|aside|was|at|safe|#)? ?/?[a-z]{0,3} ?\\PC{0,4}\n){0,6}") {
             let _ = decode(&[text.as_bytes(), end(crc64(text.as_bytes())).as_bytes()].concat());
         }
     }

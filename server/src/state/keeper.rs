@@ -4,6 +4,7 @@ use super::format::{Aside, Memory};
 use super::merge::{address, is_state};
 use super::text;
 use super::writer::{Snapshot, Status, Writer};
+use crate::scene::Standing;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::param::{Decl, Value};
 use headroom_dsp::tree::ParamId;
@@ -31,6 +32,7 @@ pub struct Keeper {
     known: Vec<Value>,
     /// By parameter: it was set live.
     live: Vec<bool>,
+    standing: Standing,
     revision: i32,
     changed: Option<u64>,
     saved: Option<u64>,
@@ -47,8 +49,9 @@ impl Keeper {
         let params: Vec<_> = tree.entries().iter().enumerate().map(of).collect();
         let is_live = |p: &Option<(String, &Decl)>| p.as_ref().is_some_and(|(a, _)| memory.live.contains_key(a));
         let live = params.iter().map(is_live).collect();
+        let standing = memory.standing.clone();
         let layout = Arc::new(Layout { title: spec.name.clone(), params, stated: memory.stated, aside: memory.aside });
-        Keeper { layout, known: desk.values().to_vec(), live, revision: 0, changed: Some(0), saved: None, writer }
+        Keeper { layout, known: desk.values().to_vec(), live, standing, revision: 0, changed: Some(0), saved: None, writer }
     }
 
     /// The same for another desk, after a reload.
@@ -63,6 +66,19 @@ impl Keeper {
         self.revision = revision;
         for &id in ids {
             self.look(desk, id, now);
+        }
+    }
+
+    /// Where one stands among the scenes.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Takes note of where one stands among the scenes.
+    pub fn stand(&mut self, standing: &Standing, now: u64) {
+        if self.standing != *standing {
+            self.standing = standing.clone();
+            self.changed.get_or_insert(now);
         }
     }
 
@@ -103,8 +119,8 @@ impl Keeper {
     fn save(&mut self) {
         self.changed = None;
         let Some(writer) = &self.writer else { return };
-        let (layout, live) = (self.layout.clone(), self.live_values());
-        let memory = Box::new(move || remember(&layout, live));
+        let (layout, live, standing) = (self.layout.clone(), self.live_values(), self.standing.clone());
+        let memory = Box::new(move || remember(&layout, live, standing));
         writer.save(Snapshot { revision: self.revision, title: self.layout.title.clone(), memory });
     }
 
@@ -114,7 +130,7 @@ impl Keeper {
 
     /// What is remembered now.
     pub fn memory(&self) -> Memory {
-        remember(&self.layout, self.live_values())
+        remember(&self.layout, self.live_values(), self.standing.clone())
     }
 
     /// What is no state but stays as it is over a reload: solo, dim.
@@ -137,7 +153,7 @@ impl Drop for Keeper {
     }
 }
 
-fn remember(layout: &Layout, live: Vec<(usize, Value)>) -> Memory {
+fn remember(layout: &Layout, live: Vec<(usize, Value)>, standing: Standing) -> Memory {
     let of = |(at, value): (usize, Value)| {
         let (address, decl) = layout.params[at].as_ref()?;
         Some((address.clone(), text::write(decl, &value)))
@@ -145,7 +161,7 @@ fn remember(layout: &Layout, live: Vec<(usize, Value)>) -> Memory {
     let live: BTreeMap<String, String> = live.into_iter().filter_map(of).collect();
     // What was set anew at an address whose old value did not fit.
     let aside = layout.aside.iter().filter(|a| !live.contains_key(&a.address)).cloned().collect();
-    Memory { live, stated: layout.stated.clone(), aside }
+    Memory { live, stated: layout.stated.clone(), aside, standing }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub fn merge(
     refuse: impl Fn(&str, &Decl) -> bool,
 ) -> Merged {
     let mut values = tree.defaults();
-    let mut next = Memory { stated: stated.clone(), ..Memory::default() };
+    let mut next = Memory { stated: stated.clone(), standing: memory.standing.clone(), ..Memory::default() };
     let mut unfit = Vec::new();
     let mut newly_aside = Vec::new();
     let aside: HashMap<&str, &Aside> = memory.aside.iter().map(|a| (a.address.as_str(), a)).collect();

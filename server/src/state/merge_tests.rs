@@ -27,7 +27,7 @@ fn value(rig: &Rig, merged: &Merged, key: &str) -> Value {
 fn fader(now: Option<&str>, before: Option<&str>, saved: Option<&str>) -> (f64, bool) {
     let rig = rig(&now.map_or(KICK.to_owned(), |n| format!("{KICK}fader = {n}\n")));
     let one = |v: Option<&str>| v.map_or_else(BTreeMap::new, |v| map(&[("/ch/kick/fader", v)]));
-    let memory = Memory { live: one(saved), stated: one(before), aside: Vec::new() };
+    let memory = Memory { live: one(saved), stated: one(before), ..Memory::default() };
     let merged = merged(&rig, &memory);
     assert_eq!(merged.from_state, merged.memory.live.len());
     assert_eq!(merged.memory.stated.get("/ch/kick/fader").map(String::as_str), now);
@@ -93,7 +93,7 @@ fn what_does_not_fit_is_named_kept_aside_and_comes_back() {
     let both = rig(&format!("{KICK}[[channel]]\nname = \"Bass\"\nfader = -5\nchain = [\"comp\"]\n"));
     let without = rig(KICK);
     let live = [("/ch/bass/fader", "-9"), ("/ch/bass/comp/ratio", "2"), ("/ch/kick/pan", "7"), ("/ch/kick/mute", "on")];
-    let memory = Memory { live: map(&live), stated: stated(&both), aside: Vec::new() };
+    let memory = Memory { live: map(&live), stated: stated(&both), ..Memory::default() };
 
     let first = merged(&without, &memory);
     let mut named: Vec<_> = first.unfit.iter().map(|u| (u.address.as_str(), u.reason.as_str())).collect();
@@ -178,7 +178,7 @@ fn what_a_preset_states_the_rig_states() {
     let with = |keys: &str| rig(&format!("{KICK}{keys}\n"));
     let (ratio, body) = ("/ch/kick/comp/ratio", "/ch/kick/eq/1/gain");
     let kick = with("preset = \"kick\"");
-    let memory = Memory { live: map(&[(ratio, "6"), (body, "1")]), stated: stated(&kick), aside: Vec::new() };
+    let memory = Memory { live: map(&[(ratio, "6"), (body, "1")]), stated: stated(&kick), ..Memory::default() };
     let numbers = |rig: &Rig| {
         let merged = merged(rig, &memory);
         (value(rig, &merged, ratio).as_f64(), value(rig, &merged, body).as_f64())
@@ -205,7 +205,7 @@ fn an_edited_preset_is_stated_anew() {
     };
     let before = load("for = [\"channel\"]\nhpf.freq = 40\nlpf.freq = 9000\n");
     let live = map(&[("/ch/kick/hpf/freq", "50"), ("/ch/kick/lpf/freq", "7000")]);
-    let memory = Memory { live, stated: stated(&before), aside: Vec::new() };
+    let memory = Memory { live, stated: stated(&before), ..Memory::default() };
     let after = load("for = [\"channel\"]\nhpf.freq = 60\nlpf.freq = 9000\n");
     let merged = merged(&after, &memory);
     assert_eq!(value(&after, &merged, "/ch/kick/hpf/freq").as_f64(), 60.0);

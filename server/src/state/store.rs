@@ -5,6 +5,7 @@
 //! be read; `….state.fresh-N`, what `--fresh` left behind; and `KEY.lock`, held by the process that has it.
 
 use super::format::{Memory, crc64, decode};
+use super::whole::{self, beside};
 use crate::rig::strip::slug;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -230,40 +231,8 @@ impl Store {
             // What came to light after the start was not read by it.
             self.set_all_aside("unread")?;
         }
-        let tmp = self.beside("tmp");
-        let done = self.replace(&tmp, bytes);
-        if done.is_err() {
-            let _ = fs::remove_file(&tmp);
-        }
-        done
+        whole::write(&self.path, bytes)
     }
-
-    fn replace(&self, tmp: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(tmp)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        if self.path.exists() {
-            let before = self.beside("1");
-            match fs::remove_file(&before) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            // A second name leaves no moment without a state; not every file system has that.
-            if fs::hard_link(&self.path, &before).is_err() {
-                fs::rename(&self.path, &before)?;
-            }
-        }
-        fs::rename(tmp, &self.path)?;
-        File::open(&self.dir)?.sync_all()
-    }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    name.into()
 }
 
 /// `None` where there is no such file.

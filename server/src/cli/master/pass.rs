@@ -125,7 +125,7 @@ pub fn run(song: &Song, strip: &Strip, setting: Setting, to: Option<&Draft>, at:
     let main = desk.spec().main().unwrap_or(0);
     let late = desk.plan().latencies.output(main);
     let first = desk.plan().ports.output[main].unwrap_or(0);
-    let player = cues::Player::new(&desk);
+    let player = cues::Player::new(&desk, None);
     let mut job = Job::new(desk, player, Vec::new(), f64::from(rate), CHUNK);
     let mut sink = Sink::new(&song.format, to)?;
     let mut reader = RateReader::new(Reader::open(&song.file)?, rate);

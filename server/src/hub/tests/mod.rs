@@ -3,6 +3,8 @@
 mod bench;
 mod presets;
 mod roles;
+mod scene_roles;
+mod scenes;
 mod served;
 mod standing;
 mod telling;

@@ -1,0 +1,62 @@
+//! Files that are whole at any instant: written beside, synced and renamed; the one before keeps its name and `.1`.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// A path with something behind a dot.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+/// Replaces a file; the present one becomes the one before. Whatever fails, one of them is whole.
+///
+/// # Errors
+/// What the system says.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let tmp = beside(path, "tmp");
+    let done = replace(path, &tmp, bytes);
+    if done.is_err() {
+        let _ = fs::remove_file(&tmp);
+    }
+    done
+}
+
+fn replace(path: &Path, tmp: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(tmp)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    if path.exists() {
+        let before = beside(path, "1");
+        match fs::remove_file(&before) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // A second name leaves no moment without the file; not every file system has that.
+        if fs::hard_link(path, &before).is_err() {
+            fs::rename(path, &before)?;
+        }
+    }
+    fs::rename(tmp, path)?;
+    sync_folder(path)
+}
+
+/// Takes a file away; it becomes the one before.
+///
+/// # Errors
+/// What the system says; that it was not there is none.
+pub fn set_aside(path: &Path) -> io::Result<()> {
+    match fs::rename(path, beside(path, "1")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_folder(path),
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
+}
