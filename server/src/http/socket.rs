@@ -63,11 +63,12 @@ fn open<M: Mixer + 'static>(mail: &Mail<M>, ends: &Ends, standing: Standing) -> 
     let deliver = {
         let (mail, link, waiting, congested) = (mail.clone(), link.clone(), waiting.clone(), congested.clone());
         Box::new(move |bytes: &[u8]| {
-            let before = waiting.load(Ordering::Acquire);
+            // Counted before it is sent: the other side may take it off at once.
+            let before = waiting.fetch_add(bytes.len(), Ordering::AcqRel);
             if before + bytes.len() > MOST || send.send(bytes.to_vec()).is_err() {
+                waiting.fetch_sub(bytes.len(), Ordering::AcqRel);
                 return;
             }
-            waiting.fetch_add(bytes.len(), Ordering::AcqRel);
             if before > HIGH
                 && !congested.swap(true, Ordering::AcqRel)
                 && let Some(link) = link.get()
