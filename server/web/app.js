@@ -134,7 +134,6 @@ class App {
       this.store.forget();
       this.alike = new Map();
       for (const pattern of this.link.patterns.keys()) this.link.transmit([["/subscribe", pattern]]);
-      this.link.command("/ping", "tree").catch(() => {});
       setTimeout(() => (this.rebuild(), this.findRights().then(() => this.show())), 300);
     }, 150);
   }

@@ -1,6 +1,6 @@
 // Controls bound to one address: fader, knob, switch, choice, text. Each shows what the console holds.
 
-import { h, svg } from "./dom.js";
+import { h, say, svg } from "./dom.js";
 import { fromNorm, shown, toNorm } from "./store.js";
 
 /** Pixels aside at which a drag becomes fine, and how much finer. */
@@ -145,7 +145,7 @@ export function typed(app, element, address, meta) {
     input.remove();
     element.focus({ preventScroll: true });
     // Asked afterwards, so the page shows what the text meant.
-    if (take && text) app.link.transmit([[address, text], [address]]);
+    if (take && text && !app.link.transmit([[address, text], [address]])) say("There is no link to the console.", "bad");
   };
   input.addEventListener("keydown", (event) => {
     event.stopPropagation();

@@ -72,7 +72,8 @@ export const COLOURS = Object.keys(NAMED).filter((name) => name !== "gray");
 export function colour(name) {
   const key = (name ?? "").trim().toLowerCase();
   if (NAMED[key]) return NAMED[key];
-  if (key && CSS.supports("color", key)) return key;
+  // Whatever it is, dark text on it and it on the dark page can be told.
+  if (key && CSS.supports("color", key)) return `color-mix(in srgb, ${key} 65%, #dfe6ee)`;
   return "#8b96a5";
 }
 

@@ -1,7 +1,8 @@
 // The link to the console: one WebSocket of OSC packets, made anew whenever it is lost.
 //
 // * What is set is sent once a frame, the latest value of each address, and no more than two packets ahead of what
-//   the console has confirmed (`/ping`). So a bad link delays moves and never stores a burst of them.
+//   the console has confirmed. So a bad link delays moves and never stores a burst of them. What confirms is the answer
+//   to `/login` without a token: it comes in the order of what was sent, also while the audio server is away.
 // * While there is no link the latest values are kept. When it is back, those of controls that are still held are
 //   sent, those that were let go less than 2 s ago too; older ones are not.
 // * Subscribing tells all present values, so one round trip brings everything up to date. A gap in the numbers of
@@ -15,6 +16,8 @@ const SILENCE_MS = 2600;
 const KEPT_MS = 2000;
 /** Packets of sets that may be on their way. */
 const AHEAD = 2;
+/** Time after which an answer that is missing will not come. */
+const PATIENCE_MS = 4000;
 const RETRY_MS = [150, 300, 600, 1000, 1500, 2000];
 
 export class Link {
@@ -34,8 +37,9 @@ export class Link {
     this.waiting = new Map();
     this.pending = new Map();
     this.groups = new Map();
-    this.pings = new Map();
-    this.pinged = 0;
+    /** Numbers of the questions sent, and when; the last that was answered. */
+    this.asked = [];
+    this.sent = 0;
     this.confirmed = 0;
     this.revision = null;
     this.heardAt = 0;
@@ -60,29 +64,29 @@ export class Link {
   }
 
   opened() {
-    this.heardAt = performance.now();
+    const now = performance.now();
+    this.heardAt = now;
     this.revision = null;
-    this.pings.clear();
-    this.confirmed = this.pinged;
+    this.syncing = false;
+    this.asked = [];
+    this.confirmed = this.sent;
     this.store.inFlight.clear();
     // What is still meant comes first, so the values that follow have it.
-    const now = performance.now();
-    let dropped = 0;
     const sets = [];
-    for (const [address, kept] of this.pending) {
-      if (this.store.isHeld(address) || now - kept.at < KEPT_MS) sets.push([address, kept.value]);
-      else dropped += 1;
+    this.droppedMoves = 0;
+    for (const [address, { value, at }] of this.pending) {
+      if (this.store.isHeld(address) || now - at < KEPT_MS) sets.push([address, value]);
+      else this.droppedMoves += 1;
     }
     this.pending.clear();
-    this.transmit([["/login"], ...sets, ["/info"]]);
-    for (const [address, value] of sets) this.store.inFlight.set(address, { n: this.pinged + 1, value, at: now });
+    this.opening = { left: this.patterns.size, since: now };
+    for (const [address, value] of sets) this.store.inFlight.set(address, { n: this.sent + 1, value, at: now });
+    this.confirmedBy([...sets, ["/info"]]);
+    // A packet each: what patterns of one packet may reach together has a limit.
     for (const [pattern, rate] of this.patterns) this.transmit([subscription(pattern, rate)]);
-    this.ping();
-    this.opening = this.pinged;
-    this.droppedMoves = dropped;
   }
 
-  /** The console has answered everything that was asked when the link opened. */
+  /** The console has told all that was subscribed when the link opened. */
   caughtUp() {
     this.opening = null;
     this.up = true;
@@ -110,10 +114,10 @@ export class Link {
     if (was) {
       this.dropouts += 1;
       this.downSince = performance.now();
-      // What was sent and not confirmed may never have arrived.
-      for (const [address, { value, at }] of this.store.inFlight) {
-        if (!this.pending.has(address)) this.pending.set(address, { value, at });
-      }
+    }
+    // What was sent and not confirmed may never have arrived.
+    for (const [address, { value, at }] of this.store.inFlight) {
+      if (!this.pending.has(address)) this.pending.set(address, { value, at });
     }
     this.store.inFlight.clear();
     if (was || !this.everUp) this.changed({ up: false });
@@ -131,7 +135,14 @@ export class Link {
     if (this.socket.readyState === WebSocket.CONNECTING) {
       if (now - this.startedAt > 4000) this.lost();
     } else if (now - this.heardAt > SILENCE_MS) this.lost();
-    else if (this.up && this.pings.size === 0) this.ping();
+    else if (this.opening) {
+      if (now - this.opening.since > PATIENCE_MS) this.caughtUp();
+    } else if (this.asked.length === 0) this.confirmedBy([]);
+    else if (now - this.asked[0].at > PATIENCE_MS) {
+      // Other answers came meanwhile: this one was dropped.
+      this.asked = this.asked.slice(-1);
+      this.answer();
+    }
   }
 
   wake() {
@@ -152,9 +163,13 @@ export class Link {
     switch (address) {
       case "/rev":
         return this.revised(args[0], args[1]);
-      case "/ping":
-        return this.ponged(args[0]);
+      case "/login":
+        this.store.heard(address, args);
+        return this.answer();
+      case "/subscribe":
+        return this.told();
       case "/error":
+        if (args[0] === "/subscribe") this.told();
         if (!this.answered(args[0], null, new Error(args[1]))) this.store.refused(args[0], args[1]);
         return undefined;
       case "/sync":
@@ -174,28 +189,37 @@ export class Link {
     this.revision = revision;
   }
 
-  ping() {
-    this.pinged += 1;
-    this.pings.set(this.pinged, performance.now());
-    this.transmit([["/ping", new Int(this.pinged)]]);
+  /** Sends messages with a question behind them, whose answer says that they have arrived. */
+  confirmedBy(messages) {
+    this.sent += 1;
+    this.asked.push({ n: this.sent, at: performance.now() });
+    this.transmit([...messages, ["/login"]]);
   }
 
-  ponged(n) {
-    const sent = this.pings.get(n);
-    if (sent === undefined) return;
-    const trip = performance.now() - sent;
+  answer() {
+    const asked = this.asked.shift();
+    if (!asked) return;
+    const trip = performance.now() - asked.at;
     this.trip = this.trip === null ? trip : this.trip + (trip - this.trip) / 4;
-    for (const k of [...this.pings.keys()]) if (k <= n) this.pings.delete(k);
-    this.confirmed = n;
+    this.confirmed = asked.n;
     // What another set while ours was under way: the console knows which of the two holds.
-    const doubts = this.store.confirmed(n);
+    const doubts = this.store.confirmed(asked.n);
     if (doubts.length) this.transmit(doubts.map((address) => [address]));
-    if (this.opening && n >= this.opening) this.caughtUp();
     this.flush();
   }
 
+  /** One subscription has told its present values. */
+  told() {
+    if (!this.opening) return;
+    this.opening.left -= 1;
+    if (this.opening.left <= 0) this.caughtUp();
+  }
+
+  /** Sends messages as one packet; false where there is no link. */
   transmit(messages) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(encode(messages));
+    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    this.socket.send(encode(messages));
+    return true;
   }
 
   /** Sets an address: told to the console with the next frame. */
@@ -217,16 +241,15 @@ export class Link {
   flush() {
     cancelAnimationFrame(this.frame);
     this.frame = null;
-    if (!this.up || this.pending.size === 0 || this.pinged - this.confirmed >= AHEAD) return;
+    if (!this.up || this.pending.size === 0 || this.asked.length >= AHEAD) return;
     const sets = [];
     for (const [address, { value, at }] of this.pending) {
       sets.push([address, value]);
-      this.store.inFlight.set(address, { n: this.pinged + 1, value, at });
+      this.store.inFlight.set(address, { n: this.sent + 1, value, at });
       if (sets.length >= 500) break;
     }
     for (const [address] of sets) this.pending.delete(address);
-    this.transmit(sets);
-    this.ping();
+    this.confirmedBy(sets);
   }
 
   /** Sends a command and resolves with the arguments of its answer. */

@@ -13,13 +13,8 @@ export async function show(app, root, scope) {
     if (!text) return;
     // The answer sets a cookie, which the WebSocket and all else that is fetched then use.
     const answer = await fetch(`/?token=${encodeURIComponent(text)}`, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(() => null);
-    try {
-      await link.command("/login", text);
-    } catch (error) {
-      say(error.message, "bad");
-      return;
-    }
     if (answer?.ok) location.replace("/");
+    else say(answer ? await answer.text() : "There is no link to the console.", "bad");
   };
   const point = h("select", { "aria-label": "Channel meters show", onchange: () => {
     app.memory.point = point.value;

@@ -8,7 +8,7 @@ export class Store {
     this.listeners = new Map();
     this.dirty = new Set();
     this.held = new Map();
-    /** Addresses whose last set the console has not confirmed: `{ n: ping that confirms it, value, at }`. */
+    /** Addresses whose last set the console has not confirmed: `{ n: question behind it, value, at }`. */
     this.inFlight = new Map();
     this.doubtful = new Set();
     this.metas = new Map();
@@ -113,7 +113,7 @@ export class Store {
     return held.other;
   }
 
-  /** Sets up to ping `n` have arrived; returns addresses that another set in the meantime. */
+  /** Sets up to question `n` have arrived; returns addresses that another set in the meantime. */
   confirmed(n) {
     const doubts = [];
     for (const [address, flight] of this.inFlight) {

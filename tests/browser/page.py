@@ -15,7 +15,7 @@ from chrome import Chrome
 from wire import Cable, Osc
 
 READY = "window.headroom?.link.up && document.querySelector('.strip .fader:not(.unknown)')"
-RESTS = "window.headroom.link.pending.size === 0 && window.headroom.link.confirmed === window.headroom.link.pinged"
+RESTS = "window.headroom.link.pending.size === 0 && window.headroom.link.asked.length === 0"
 KICK, VOX = "[data-base='/ch/1']", "[data-base='/ch/2']"
 
 
