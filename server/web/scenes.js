@@ -31,7 +31,7 @@ export async function show(app, root, scope) {
     const [name, count, ...skipped] = answer;
     say(`${name}: ${count} ${count === 1 ? "value" : "values"} changed${skipped.length ? `; not in this rig: ${skipped.slice(0, 5).join(", ")}` : ""}`);
     chosen = name;
-    fill();
+    fill().then(() => pick(name));
   };
   const recall = async (name) => {
     const seconds = Number(time.value);
@@ -142,7 +142,7 @@ export async function show(app, root, scope) {
     const answer = await run("/scene/store", name);
     if (answer) say(`${name} is stored.`);
     chosen = name;
-    fill();
+    fill().then(() => pick(name));
   };
 
   root.replaceChildren(h("div.page-body.columns", null,
