@@ -214,10 +214,8 @@ export class Mixer {
     const label = sends ? `${name()} to ${model.name(this.to)}` : name();
     const number = h("span.number", null, strip.number ? kindName(strip) : "");
     const title = h("span.title", null, name());
-    const plate = h(this.locked ? "div.plate" : "button.plate", {
-      "aria-label": this.locked ? null : `${name()}: open`,
-      onclick: this.locked || strip.kind === "mutegroup" || strip.kind === "dca" ? null : () => app.go(`strip${base}`),
-    }, number, title);
+    const opens = strip.chain.length > 0;
+    const plate = h(opens ? "button.plate" : "div.plate", opens ? { "aria-label": `${name()}: open`, onclick: () => app.go(`strip${base}`) } : null, number, title);
     const element = h("section.strip", { "aria-label": label, "data-base": base, "data-kind": strip.kind });
     const dress = () => {
       element.style.setProperty("--c", colour(store.text(`${base}/color`)));
