@@ -318,5 +318,5 @@ export function graphic(app, scope, node, faderOf) {
     const f = THIRDS[(k + 13) % 10] * Math.pow(10, Math.floor((k + 13) / 10));
     return f >= 1000 ? `${f / 1000}k` : String(f);
   };
-  return h("div.graphic", null, bands.map(([name, child], k) => h("div.column", null, faderOf(`${child.FULL_PATH}/gain`, `${called(k)} gain`), h("span.name", null, called(k)))));
+  return h("div.graphic", null, bands.map(([, child], k) => h("div.column", null, faderOf(`${child.FULL_PATH}/gain`, `${called(k)} gain`), h("span.name", null, called(k)))));
 }

@@ -68,11 +68,11 @@ export async function show(app, root, scope) {
     return h("li", { "aria-current": name === chosen ? "true" : null },
       h("button.pick", { onclick: () => pick(name) }, h("span.number", null, k + 1), h("span.title", null, name)),
       h("button.primary", { onclick: () => recall(name), "aria-label": `Recall ${name}` }, "Recall"),
-      h("select.more", { "aria-label": `More for ${name}`, onchange: (event) => more(event, name, k, all) },
+      h("select.more", { "aria-label": `More for ${name}`, onchange: (event) => more(event, name, k) },
         ["…", "Store over", "Rename", k > 0 && "Move up", k < all.length - 1 && "Move down", "Delete"].filter(Boolean).map((o) => h("option", null, o))));
   }
 
-  async function more(event, name, k, all) {
+  async function more(event, name, k) {
     const what = event.target.value;
     event.target.selectedIndex = 0;
     if (what === "Store over" && (await ask(`Store over “${name}”?`, [], "Store"))) await run("/scene/store", name);

@@ -4,7 +4,7 @@ import { h, say } from "./dom.js";
 import { control } from "./controls.js";
 
 export async function show(app, root, scope) {
-  const { link, store } = app;
+  const { link } = app;
   const info = app.info;
   const token = h("input", { type: "password", "aria-label": "Token", placeholder: "Token", autocomplete: "current-password" });
   const login = async (event) => {

@@ -1,7 +1,7 @@
 // One strip with all that it has: its fader, its chain card by card, its sends and memberships.
 
 import { COLOURS, ask, colour, h, say } from "./dom.js";
-import { choice, control, entry, fader, knob, put, slide, toggle } from "./controls.js";
+import { choice, control, entry, fader, put, slide, toggle } from "./controls.js";
 import { curve } from "./dynamics.js";
 import { equaliser, graphic } from "./eq.js";
 import { loudness } from "./loudness.js";
