@@ -26,9 +26,7 @@ export async function show(app, root, scope, base) {
   if (!SINGLE.includes(which)) app.memory.strip = which;
   root.replaceChildren(h("p.empty", null, "…"));
   const node = await app.store.tree(which);
-  let ended = false;
-  scope.add(() => (ended = true));
-  if (ended) return;
+  if (scope.over) return;
   if (!node) {
     root.replaceChildren(h("p.empty", null, "This role does not see this strip."));
     return;
