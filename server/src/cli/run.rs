@@ -132,6 +132,7 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
     if args.rehearse {
         rig.settings.osc.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         rig.settings.osc.peers.clear();
+        rig.settings.http = rig.settings.http.map(|_| (std::net::Ipv4Addr::LOCALHOST, 0).into());
     }
     let cues = args.cues.as_deref().map_or(Ok(Vec::new()), cues::load).map_err(Fail::Input)?;
     let mut record = Vec::new();
