@@ -55,7 +55,7 @@ pub struct RunArgs {
     #[arg(long)]
     seconds: Option<f64>,
     /// Tries a rig without a band and without a sound: a built-in source plays all inputs, no port is connected, and the
-    /// control port is a free one that this machine alone reaches.
+    /// ports of OSC and HTTP are free ones that this machine alone reaches.
     #[arg(long)]
     rehearse: bool,
 }
