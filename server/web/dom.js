@@ -85,6 +85,7 @@ let notes;
 /** Says something for a moment. */
 export function say(text, kind = "") {
   notes ??= document.body.appendChild(h("div.notes", { role: "status", "aria-live": "polite" }));
+  for (const same of [...notes.children].filter((n) => n.textContent === text)) same.remove();
   const note = h(`div.note${kind ? `.${kind}` : ""}`, { onclick: () => note.remove() }, text);
   notes.append(note);
   while (notes.children.length > 4) notes.firstChild.remove();
