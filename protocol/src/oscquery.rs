@@ -41,20 +41,8 @@ const EXTENSIONS: [&str; 14] = [
 ];
 
 /// Attributes that can be asked for one by one.
-const ATTRIBUTES: [&str; 12] = [
-    "FULL_PATH",
-    "CONTENTS",
-    "TYPE",
-    "ACCESS",
-    "VALUE",
-    "RANGE",
-    "UNIT",
-    "CLIPMODE",
-    "DESCRIPTION",
-    "TAGS",
-    "DEFAULT",
-    "TAPER",
-];
+const ATTRIBUTES: [&str; 12] =
+    ["FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "UNIT", "CLIPMODE", "DESCRIPTION", "TAGS", "DEFAULT", "TAPER"];
 
 /// Where the same console is reached otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
