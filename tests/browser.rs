@@ -84,6 +84,21 @@ fn drive(server: &Headroom, what: &str, more: &[&str]) {
 }
 
 #[test]
+fn the_page_is_small_and_needs_nothing_from_elsewhere() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/web");
+    let files: Vec<_> = std::fs::read_dir(folder).expect("the page").map(|file| file.expect("a file").path()).collect();
+    let mut weight = 0;
+    for file in &files {
+        let text = std::fs::read_to_string(file).expect("text");
+        weight += text.len();
+        // A namespace is a name and no address.
+        let addresses = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!addresses.contains("http://") && !addresses.contains("https://"), "{} names another host", file.display());
+    }
+    assert!(weight > 10_000 && weight < 300_000, "{weight} bytes");
+}
+
+#[test]
 fn a_mix_is_made_in_two_browsers_with_mouse_keys_and_fingers() {
     if !has_browser() {
         return;

@@ -147,13 +147,15 @@ class App {
     this.rebuild();
   }
 
-  /** Buses whose sends this role may set, when it may set no more than that. */
+  /** Buses whose sends this role may set, when it may set nothing else of channels: a musician's screen is theirs. */
   ownMixes() {
     if (this.isWhole) return null;
     const own = new Set();
     for (const meta of this.store.metas.values()) {
+      if (!meta.writable) continue;
       const send = /\/send\/(m?\d+)\/level$/.exec(meta.address);
-      if (send && meta.writable) own.add(this.model.destination(send[1]));
+      if (send) own.add(this.model.destination(send[1]));
+      else if (/^\/(ch|main|dca)\//.test(meta.address) && !meta.address.includes("/send/")) return null;
     }
     return own.size ? [...own].sort() : null;
   }
@@ -225,7 +227,7 @@ class App {
   }
 
   navigate(name, own, nothing) {
-    const there = { main: this.model.strip("/main"), monitor: this.model.strip("/monitor"), scenes: this.isWhole, strip: this.isWhole, status: this.store.value("/main/fader") !== undefined };
+    const there = { main: this.model.strip("/main"), monitor: this.model.strip("/monitor"), scenes: this.isWhole, strip: this.model.strips.some((s) => s.chain.length), status: this.store.value("/main/fader") !== undefined };
     const shown = Object.keys(VIEWS).filter((v) => (nothing ? v === "setup" : own ? ["mix", "setup"].includes(v) : (there[v] ?? true)));
     byId("nav").replaceChildren(...shown.map((v) => h("a", { href: `#${v}`, "aria-current": v === name ? "page" : null }, own && v === "mix" ? "My mix" : VIEWS[v].label)));
     this.solos(own || nothing);

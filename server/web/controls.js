@@ -75,6 +75,8 @@ export function movable(app, scope, element, { address, meta, travel, horizontal
   };
   const up = (event) => {
     if (event.pointerId !== drag?.id) return;
+    // The browser took the touch for scrolling: that was no tap.
+    if (event.type === "pointercancel") tapped = 0;
     drag = null;
     element.classList.remove("held");
     letGo();

@@ -32,7 +32,9 @@ export class Scope {
   }
 
   add(end) {
-    this.ends.push(end);
+    // What comes late, after something was waited for, goes at once.
+    if (this.over) end();
+    else this.ends.push(end);
     return end;
   }
 
@@ -44,6 +46,7 @@ export class Scope {
   }
 
   end() {
+    this.over = true;
     for (const end of this.ends.splice(0)) end();
   }
 }

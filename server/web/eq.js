@@ -10,6 +10,7 @@ const HIGH = 20000;
 const POINTS = 240;
 const NEAR = 46;
 const CLOSE = 15;
+const THIRDS = [1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8];
 const BANDS = ["#ff8a80", "#ffd180", "#f4ff81", "#80ffb0", "#80d8ff", "#b3a0ff", "#ff9cf0", "#d7ccc8"];
 
 const place = (f) => Math.log(f / LOW) / Math.log(HIGH / LOW);
@@ -311,5 +312,11 @@ export function graphic(app, scope, node, faderOf) {
   const bands = Object.entries(node.CONTENTS).filter(([name, child]) => /^\d+$/.test(name) && child.CONTENTS?.gain && !child.CONTENTS?.freq);
   if (bands.length < 8) return null;
   bands.sort((a, b) => a[0] - b[0]);
-  return h("div.graphic", null, bands.map(([name, child]) => h("div.column", null, faderOf(`${child.FULL_PATH}/gain`, `Band ${name} gain`), h("span.name", null, name))));
+  // Thirds of an octave from 20 Hz by their ISO 266 names, where there are 31; else numbers.
+  const called = (k) => {
+    if (bands.length !== 31) return bands[k][0];
+    const f = THIRDS[(k + 13) % 10] * Math.pow(10, Math.floor((k + 13) / 10));
+    return f >= 1000 ? `${f / 1000}k` : String(f);
+  };
+  return h("div.graphic", null, bands.map(([, child], k) => h("div.column", null, faderOf(`${child.FULL_PATH}/gain`, `${called(k)} gain`), h("span.name", null, called(k)))));
 }

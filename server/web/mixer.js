@@ -49,6 +49,7 @@ export class Mixer {
     this.layer = app.memory.layer ?? "ch";
     this.start = app.memory.start ?? { ch: 0, bus: 0, dca: 0 };
     this.to = locked ? locked[0] : (app.memory.to ?? null);
+    this.members = null;
     this.part = scope.inner();
     this.render();
     const observer = new ResizeObserver(() => {
@@ -69,7 +70,8 @@ export class Mixer {
 
   /** The strips of the layer. */
   strips() {
-    const { model } = this.app;
+    const { model, store } = this.app;
+    if (this.members) return model.strips.filter((s) => store.on(`${s.base}${this.members}`));
     if (this.to) {
       const send = model.sendName(this.to);
       return model.strips.filter((s) => s.sends.includes(send) && !["talkback", "oscillator"].includes(s.kind));
@@ -79,7 +81,7 @@ export class Mixer {
   }
 
   layerKey() {
-    return this.to ? "sends" : this.layer;
+    return this.members ? "members" : this.to ? "sends" : this.layer;
   }
 
   render() {
@@ -89,7 +91,7 @@ export class Mixer {
     if (this.to && !app.model.strip(this.to) && !this.locked) this.to = null;
     const layers = LAYERS.filter((l) => app.model.of(...l.kinds).length);
     this.tabs = h("div.tabs", { role: "tablist", "aria-label": "Strips" },
-      layers.map((layer) => h("button", { role: "tab", "data-layer": layer.id, onclick: () => this.choose({ layer: layer.id, to: null }) }, layer.label)));
+      layers.map((layer) => h("button", { role: "tab", "data-layer": layer.id, onclick: () => this.choose({ layer: layer.id }) }, layer.label)));
     const targets = this.locked ? this.locked.map((base) => app.model.strip(base) ?? { base }) : app.model.destinations();
     this.targets = h("div.targets", { role: "group", "aria-label": "Sends on faders" },
       this.locked ? null : h("span.hint", null, "Sends to"),
@@ -111,9 +113,12 @@ export class Mixer {
     this.fill();
   }
 
-  choose({ layer, to }) {
+  /** Turns to a layer, to the sends to a bus, or to the members of a DCA or mute group (`/dca/1`). */
+  choose({ layer, to = null, members = null }) {
     if (layer) this.layer = layer;
     this.to = to;
+    this.members = members;
+    if (members) this.start.members = 0;
     Object.assign(this.app.memory, { layer: this.layer, to: this.locked ? null : this.to });
     this.fill();
   }
@@ -153,7 +158,7 @@ export class Mixer {
     this.root.firstChild.classList.toggle("sending", Boolean(this.to));
     this.root.firstChild.style.setProperty("--to", colour(this.to ? app.store.text(`${this.to}/color`) : ""));
     // The main strip first: it takes its width.
-    const main = this.to ?? "/main";
+    const main = this.members ?? this.to ?? "/main";
     const mainStrip = app.model.strip(main);
     this.master.replaceChildren(...(mainStrip ? [this.strip(scope, mainStrip, null)] : []));
     this.master.hidden = !mainStrip;
@@ -165,7 +170,7 @@ export class Mixer {
     const send = this.to ? app.model.sendName(this.to) : null;
     this.bank.replaceChildren(...visible.map((s) => this.strip(scope, s, send)));
     this.bank.style.setProperty("--widest", `${WIDEST}px`);
-    if (!all.length) this.bank.append(h("p.empty", null, this.to ? "Nothing is sent here." : "This console has none."));
+    if (!all.length) this.bank.append(h("p.empty", null, this.members ? "Nothing belongs to it." : this.to ? "Nothing is sent here." : "This console has none."));
     this.prev.disabled = start === 0;
     this.next.disabled = start + this.count >= all.length;
     this.bridge.parentElement.hidden = all.length <= this.count;
@@ -214,10 +219,10 @@ export class Mixer {
     const label = sends ? `${name()} to ${model.name(this.to)}` : name();
     const number = h("span.number", null, strip.number ? kindName(strip) : "");
     const title = h("span.title", null, name());
-    const plate = h(this.locked ? "div.plate" : "button.plate", {
-      "aria-label": this.locked ? null : `${name()}: open`,
-      onclick: this.locked || strip.kind === "mutegroup" || strip.kind === "dca" ? null : () => app.go(`strip${base}`),
-    }, number, title);
+    const groups = strip.kind === "dca" || strip.kind === "mutegroup";
+    const opens = strip.chain.length > 0 || groups;
+    const open = () => (groups ? this.choose({ members: this.members === base ? null : base, layer: "dca" }) : app.go(`strip${base}`));
+    const plate = h(opens ? "button.plate" : "div.plate", opens ? { "aria-label": `${name()}: ${groups ? "its members" : "open"}`, onclick: open } : null, number, title);
     const element = h("section.strip", { "aria-label": label, "data-base": base, "data-kind": strip.kind });
     const dress = () => {
       element.style.setProperty("--c", colour(store.text(`${base}/color`)));

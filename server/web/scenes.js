@@ -9,8 +9,6 @@ export async function show(app, root, scope) {
   const list = h("ol.scenes", { "aria-label": "Scenes" });
   const preview = h("div.preview", { "aria-live": "polite" });
   let chosen = null;
-  let ended = false;
-  scope.add(() => (ended = true));
 
   const time = h("select", { "aria-label": "Recall over" }, [0, 0.5, 1, 2, 3, 5, 10, 20, 30].map((s) => h("option", { value: s }, s ? `over ${s} s` : "at once")));
   time.value = String(app.memory.recall ?? 0);
@@ -57,7 +55,7 @@ export async function show(app, root, scope) {
       list.replaceChildren(h("li.empty", null, error.message));
       return;
     }
-    if (ended) return;
+    if (scope.over) return;
     if (!all.length) list.replaceChildren(h("li.empty", null, "No scenes yet. Store one: it holds every value of strips, DCAs and mute groups."));
     else list.replaceChildren(...all.map((name, k) => row(name, k, all)));
     if (chosen && !all.includes(chosen)) chosen = null;
@@ -68,11 +66,11 @@ export async function show(app, root, scope) {
     return h("li", { "aria-current": name === chosen ? "true" : null },
       h("button.pick", { onclick: () => pick(name) }, h("span.number", null, k + 1), h("span.title", null, name)),
       h("button.primary", { onclick: () => recall(name), "aria-label": `Recall ${name}` }, "Recall"),
-      h("select.more", { "aria-label": `More for ${name}`, onchange: (event) => more(event, name, k, all) },
+      h("select.more", { "aria-label": `More for ${name}`, onchange: (event) => more(event, name, k) },
         ["…", "Store over", "Rename", k > 0 && "Move up", k < all.length - 1 && "Move down", "Delete"].filter(Boolean).map((o) => h("option", null, o))));
   }
 
-  async function more(event, name, k, all) {
+  async function more(event, name, k) {
     const what = event.target.value;
     event.target.selectedIndex = 0;
     if (what === "Store over" && (await ask(`Store over “${name}”?`, [], "Store"))) await run("/scene/store", name);
@@ -95,7 +93,7 @@ export async function show(app, root, scope) {
     let from = null;
     do {
       const answer = await (from === null ? run("/scene/preview", name) : run("/scene/preview", name, new Int(from)));
-      if (!answer || ended || chosen !== name) return;
+      if (!answer || scope.over || chosen !== name) return;
       head ??= answer.slice(0, 4);
       const rest = answer.slice(4);
       from = rest.length % 3 === 1 ? rest.pop() : null;
@@ -116,7 +114,7 @@ export async function show(app, root, scope) {
     );
     // With what is known of the addresses the values read as they do elsewhere.
     Promise.all([...new Set(changes.map(([a]) => app.likeness(a)))].slice(0, 40).map((l) => app.about(changes.find(([a]) => app.likeness(a) === l)[0]).catch(() => null))).then(() => {
-      if (ended || chosen !== name) return;
+      if (scope.over || chosen !== name) return;
       for (const [k, tr] of [...preview.querySelectorAll("tbody tr")].entries()) {
         const [address, now, then] = changes[k];
         app.about(address).then((meta) => {

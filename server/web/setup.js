@@ -4,7 +4,7 @@ import { h, say } from "./dom.js";
 import { control } from "./controls.js";
 
 export async function show(app, root, scope) {
-  const { link, store } = app;
+  const { link } = app;
   const info = app.info;
   const token = h("input", { type: "password", "aria-label": "Token", placeholder: "Token", autocomplete: "current-password" });
   const login = async (event) => {
@@ -28,7 +28,7 @@ export async function show(app, root, scope) {
       h("dl.facts", null, [["Rig", info?.rig], ["Program", info ? `${info.program} ${info.version}` : ""], ["Rate", info ? `${info.rate / 1000} kHz` : ""], ["Period", info ? `${info.period} frames` : ""], ["Role", app.role]].filter(([, v]) => v).map(([k, v]) => h("div", null, h("dt", null, k), h("dd", null, v)))),
       app.isWhole ? h("div.row", null, h("button", { onclick: () => run("/rig/reload", "The rig file is read again.") }, "Read the rig file again"), h("button", { onclick: () => run("/undo", "Taken back.") }, "Undo"), h("button", { onclick: () => run("/redo", "Done again.") }, "Redo")) : null),
     h("section.card", { "aria-label": "Access" }, h("header", null, h("h2", null, "Access")),
-      h("p.dim", null, app.model.strips.length ? "With another token this page becomes that role's." : "This console asks for a token. Who runs it has one for you, or a link or QR code that holds it."),
+      h("p.dim", null, app.model.strips.length ? "With another token this page becomes that role's." : "This console asks for a token. Who runs it has one for you, or a link that holds it."),
       h("form.row", { onsubmit: login }, token, h("button.primary", null, "Log in"))),
     h("section.card", { "aria-label": "This page" }, h("header", null, h("h2", null, "This page")),
       h("label.choice", null, h("span.name", null, "Channel meters show"), point),

@@ -14,10 +14,8 @@ const ABOUT = {
 export async function show(app, root, scope) {
   const { store, link } = app;
   root.replaceChildren(h("p.empty", null, "…"));
-  let ended = false;
-  scope.add(() => (ended = true));
   const node = await store.tree("/status");
-  if (ended) return;
+  if (scope.over) return;
   if (!node) {
     root.replaceChildren(h("p.empty", null, "This role does not see the status."));
     return;

@@ -1,7 +1,7 @@
 // One strip with all that it has: its fader, its chain card by card, its sends and memberships.
 
-import { COLOURS, colour, h, say } from "./dom.js";
-import { choice, control, entry, fader, knob, put, slide, toggle } from "./controls.js";
+import { COLOURS, ask, colour, h, say } from "./dom.js";
+import { choice, control, entry, fader, put, slide, toggle } from "./controls.js";
 import { curve } from "./dynamics.js";
 import { equaliser, graphic } from "./eq.js";
 import { loudness } from "./loudness.js";
@@ -26,9 +26,7 @@ export async function show(app, root, scope, base) {
   if (!SINGLE.includes(which)) app.memory.strip = which;
   root.replaceChildren(h("p.empty", null, "…"));
   const node = await app.store.tree(which);
-  let ended = false;
-  scope.add(() => (ended = true));
-  if (ended) return;
+  if (scope.over) return;
   if (!node) {
     root.replaceChildren(h("p.empty", null, "This role does not see this strip."));
     return;
@@ -187,7 +185,11 @@ class Page {
         say(error.message, "bad");
       }
     });
-    return h("div.row", null, load);
+    const save = h("button", { onclick: async () => {
+      const [name] = (await ask("Save as a preset", [{ label: "Name", hint: "my-kick" }], "Save")) ?? [];
+      if (name) await app.link.command("/preset/save", id, name).then(() => say(`${name} is saved.`), (error) => say(error.message, "bad"));
+    } }, "Save…");
+    return h("div.row", null, load, save);
   }
 
   switchOf(p) {
@@ -234,14 +236,24 @@ class Page {
     for (const [name, child] of Object.entries(inside.CONTENTS)) {
       if (!child.CONTENTS || drawn.has(child.FULL_PATH)) continue;
       const below = this.below(child, drawn);
-      if (below.length) parts.push(h("details", { open: /^\d+$/.test(name) }, h("summary", null, /^\d+$/.test(name) ? `Band ${name}` : title(name)), h("div.knobs", null, below)));
+      if (!below.length) continue;
+      const isBand = /^\d+$/.test(name);
+      const part = h("details", { open: isBand }, h("summary", null, isBand ? `Band ${name}` : title(name)), h("div.knobs", null, below));
+      parts.push(part);
+      // Where the number of bands is a value, those beyond it do nothing.
+      const bands = `${path}/bands`;
+      if (!isBand || !app.store.meta(bands)) continue;
+      const update = () => (part.hidden = Number(name) > app.store.number(bands));
+      scope.add(app.store.listen(bands, update));
+      update();
     }
     return parts;
   }
 
   /** Controls of all that lies below, with the way to it as their label. */
   below(container, drawn, way = "") {
-    return Object.entries(container.CONTENTS).flatMap(([name, child]) => {
+    const all = container.CONTENTS;
+    return order(Object.keys(all)).map((name) => [name, all[name]]).flatMap(([name, child]) => {
       if (drawn.has(child.FULL_PATH)) return [];
       return child.CONTENTS ? this.below(child, drawn, `${way}${name} `) : [this.param(child.FULL_PATH, `${way}${name}`)];
     });
@@ -322,7 +334,7 @@ function label(path) {
 
 /** Parameters in the order of a signal's way, others behind. */
 function order(names) {
-  const first = ["trim", "polarity", "delay", "type", "mode", "file", "freq", "slope", "threshold", "ceiling", "ratio", "knee", "range", "attack", "hold", "release"];
+  const first = ["on", "trim", "polarity", "delay", "type", "mode", "file", "freq", "slope", "threshold", "ceiling", "ratio", "knee", "range", "attack", "hold", "release"];
   const place = (n) => (first.includes(n) ? first.indexOf(n) : first.length);
   return [...names].sort((a, b) => place(a) - place(b));
 }

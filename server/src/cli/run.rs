@@ -55,7 +55,7 @@ pub struct RunArgs {
     #[arg(long)]
     seconds: Option<f64>,
     /// Tries a rig without a band and without a sound: a built-in source plays all inputs, no port is connected, and the
-    /// control port is a free one that this machine alone reaches.
+    /// ports of OSC and HTTP are free ones that this machine alone reaches.
     #[arg(long)]
     rehearse: bool,
 }
@@ -132,6 +132,7 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
     if args.rehearse {
         rig.settings.osc.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         rig.settings.osc.peers.clear();
+        rig.settings.http = rig.settings.http.map(|_| (std::net::Ipv4Addr::LOCALHOST, 0).into());
     }
     let cues = args.cues.as_deref().map_or(Ok(Vec::new()), cues::load).map_err(Fail::Input)?;
     let mut record = Vec::new();
