@@ -76,8 +76,11 @@ impl Listening {
         }
         let packet = match decode::packet(&bytes) {
             Ok(packet @ Packet::Bundle(_)) => packet,
-            _ if is_a_revision(&bytes) => return Vec::new(),
-            // An answer.
+            // What answers the subscriptions made here.
+            Ok(Packet::Message(message)) if ["/rev", "/subscribe", "/unsubscribe"].contains(&message.address) => {
+                return Vec::new();
+            }
+            // An answer to the client.
             _ => return vec![bytes],
         };
         let mut passed = Vec::new();
@@ -95,10 +98,6 @@ impl Listening {
         }
         passed
     }
-}
-
-fn is_a_revision(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"/rev\0")
 }
 
 #[cfg(test)]
@@ -133,6 +132,8 @@ mod tests {
         assert_eq!(passed(&mut listening, &now), ["/ch/1/fader", "/ch/1/meter/in"]);
         listening.ignore("/ch/1/fader");
         assert_eq!(passed(&mut listening, &now), ["/ch/1/meter/in"]);
+        assert!(listening.pass(message("/subscribe", "//")).is_empty());
+        assert_eq!(listening.pass(message("/ping", "")).len(), 1);
     }
 
     #[test]
