@@ -203,7 +203,10 @@ impl Queue {
 }
 
 fn carry_out(folder: &Path, work: &Work) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    if !folder.is_dir() {
+        fs::create_dir_all(folder)?;
+        whole::sync_folder(folder)?;
+    }
     match work {
         Work::Write(file, text) => whole::write(&folder.join(file), text.as_bytes()),
         Work::Rename(from, to, text) => {
