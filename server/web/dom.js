@@ -85,6 +85,7 @@ let notes;
 /** Says something for a moment. */
 export function say(text, kind = "") {
   notes ??= document.body.appendChild(h("div.notes", { role: "status", "aria-live": "polite" }));
+  for (const same of [...notes.children].filter((n) => n.textContent === text)) same.remove();
   const note = h(`div.note${kind ? `.${kind}` : ""}`, { onclick: () => note.remove() }, text);
   notes.append(note);
   while (notes.children.length > 4) notes.firstChild.remove();
@@ -102,15 +103,14 @@ export function ask(title, fields, verb = "OK", more = null) {
       "dialog.ask",
       { onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes" ? inputs.map((i) => i.input.value) : null)) },
       h(
-        "form",
-        { method: "dialog" },
+        "div.asked",
+        null,
         h("h2", null, title),
         more,
         inputs.map(({ f, input }) => h("label.field", null, h("span", null, f.label), input)),
-        h("div.row.end", null, h("button", { value: "no", formnovalidate: true }, "Cancel"), h("button.primary", { value: "yes" }, verb)),
+        h("div.row.end", null, h("button", { onclick: () => dialog.close("no") }, "Cancel"), h("button.primary", { onclick: () => dialog.close("yes") }, verb)),
       ),
     );
-    // The first button of a form is what Enter presses.
     dialog.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target.tagName === "INPUT") {
         event.preventDefault();

@@ -31,6 +31,7 @@ export function panBar(app, scope, address, label) {
     element.setAttribute("aria-valuenow", value.toFixed(2));
     element.setAttribute("aria-valuetext", text);
     element.dataset.text = text;
+    element.classList.toggle("right", value > 0);
     element.classList.toggle("locked", app.store.readOnly.has(address));
   };
   scope.add(app.store.listen(address, update));

@@ -60,12 +60,48 @@ def agree(page, selector, console, address):
         time.sleep(0.02)
 
 
+def travel(page, console):
+    """The page's tapers are the console's."""
+    for address, values in (("/ch/1/fader", (-144, -85, -52.5, -33.3, -12, 0, 7)), ("/ch/1/pan", (-1, 0.25)), ("/ch/1/eq/1/freq", (20, 440, 15000)), ("/ch/1/comp/ratio", (1, 4, 100))):
+        for value in values:
+            console.send(address, float(value))
+            wanted = console.ask(f"/norm{address}")
+            got, back = page.value(
+                "import('/assets/store.js').then(async ({ toNorm, fromNorm }) => { const meta = await window.headroom.about("
+                f"{address!r}); const n = toNorm(meta, {value}); return [n, fromNorm(meta, n)]; }})")
+            check(f"{address} {value} stands where the console has it", near(got, wanted, 1e-5) and near(back, value, 0.01 * abs(value) + 1e-3), f"{got:.4f}")
+        console.send(address, float(values[0]))
+
+
+def curves(page):
+    """What is drawn is the prototypes of analog filters, here with complex numbers."""
+    def prototype(kind, f0, gain, q, f):
+        a, s = 10 ** (gain / 40), 1j * f / f0
+        d = s * s + s / q + 1
+        r = math.sqrt(a) / q
+        h = {"peak": (s * s + s * a / q + 1) / (s * s + s / (a * q) + 1),
+             "lowshelf": a * (s * s + s * r + a) / (a * s * s + s * r + 1),
+             "highshelf": a * (a * s * s + s * r + 1) / (s * s + s * r + a),
+             "lowcut": s * s / d, "highcut": 1 / d, "bandpass": s / q / d, "notch": (s * s + 1) / d}[kind]
+        return 20 * math.log10(abs(h))
+
+    worst = 0
+    for kind in ("peak", "lowshelf", "highshelf", "lowcut", "highcut", "bandpass", "notch"):
+        for f0, gain, q in ((100, 6, 0.7), (1000, -12, 3), (8000, 18, 0.4)):
+            for f in (30, 90, 700, 2500, 16000):
+                got = page.value(f"import('/assets/response.js').then((r) => r.bandDb({kind!r}, {f0}, {gain}, {q}, {f}))")
+                worst = max(worst, abs(got - prototype(kind, f0, gain, q, f)))
+    check("bands are drawn as the prototypes are", worst < 1e-6, f"{worst:.1e} dB off at most")
+
+
 def mix(http, osc):
     console = Osc(osc)
     with Chrome() as chrome:
         one = open_mixer(chrome, http)
         two = open_mixer(chrome, http)
 
+        curves(one)
+        travel(one, console)
         console.send("/ch/1/fader", 0.0)
         one.until("a change from elsewhere shows", f"document.querySelector(\"{KICK} .readout\").textContent === '0.0'")
         one.drag(f"{KICK} .fader .cap", 0, 60)

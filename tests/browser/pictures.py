@@ -14,7 +14,7 @@ SHOTS = [
     # name, width, height, pixels a point, fingers, view, what is done first
     ("web-desktop", 1280, 800, 1, False, "mix", ""),
     ("web-tablet", 1024, 768, 1, True, "strip/ch/1", ""),
-    ("web-phone", 390, 844, 2, True, "mix", "document.querySelector('.targets button').click()"),
+    ("web-phone", 390, 844, 2, True, "mix", "[...document.querySelectorAll('.targets button')].find((b) => b.textContent === 'Wedge 1').click()"),
     ("web-main", 1280, 800, 1, False, "main", ""),
 ]
 LEVELS = [-3, -6, -11, -8, -14, -5, -9, -12, -7, -4, -16, -10]
@@ -26,7 +26,7 @@ def main(rig, folder):
         # A mix as it might be: not all in one line.
         for n in range(1, 25):
             osc.send(f"/ch/{n}/fader", float(LEVELS[n % len(LEVELS)]))
-            osc.send(f"/ch/{n}/send/1/level", float(LEVELS[(n * 5) % len(LEVELS)] - 4))
+            osc.send(f"/ch/{n}/send/wedge-1/level", float(LEVELS[(n * 5) % len(LEVELS)] - 4))
         osc.send("/ch/3/mute", 1.0)
         for band, freq, gain in ((1, 62, 3.5), (2, 330, -5), (3, 3400, 4), (4, 9000, 2)):
             osc.send(f"/ch/1/eq/{band}/freq", float(freq))
