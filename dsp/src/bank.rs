@@ -447,6 +447,10 @@ impl<L: Lanes> Bank<L> {
         }
         if self.woke {
             L::enter(CatchUp(self, frame));
+        if !self.fed {
+            // What the last block left.
+            self.input.fill(L::zero());
+        }
         }
         L::enter(RunBlock(self, frame, n));
         self.end_tick(frame, n);
@@ -549,22 +553,34 @@ impl<L: Lanes> Entry for EnterBlock<'_, L> {
         let input = &mut bank.input[..n];
         let peak;
         if bank.trim.unity {
-            let (whole, rest) = input.as_chunks_mut::<AT_ONCE>();
+            // Read only, as long as all is finite.
+            let limit = L::splat(if L::WIDE { f64::MAX } else { f64::from(f32::MAX) });
+            let every = L::mask(u32::MAX);
+            let mut finite = [every; AT_ONCE];
             let mut peaks = [L::zero(); AT_ONCE];
             for x in whole {
                 for k in 0..AT_ONCE {
-                    x[k] = x[k].finite_or_zero();
-                    peaks[k] = x[k].abs().max(peaks[k]);
+                    let x = x[k].abs();
+                    finite[k] = L::and(limit.ge(x), finite[k]);
+                    peaks[k] = x.max(peaks[k]);
                 }
             }
             for x in rest {
-                *x = x.finite_or_zero();
+                finite[0] = L::and(limit.ge(x.abs()), finite[0]);
                 peaks[0] = x.abs().max(peaks[0]);
             }
-            peak = peak_of(&peaks);
+            if finite.into_iter().all(|f| L::bits(f) == L::bits(every)) {
+                peak = peak_of(&peaks);
+            } else {
+                for x in input.iter_mut() {
+                    *x = x.finite_or_zero();
+                }
+                peak = peak_of(input);
+            }
         } else {
             let gains = bank.trim.block(frame, n);
             for (x, g) in input.iter_mut().zip(&gains) {
+            let (whole, rest) = input.as_chunks::<AT_ONCE>();
                 *x = x.finite_or_zero() * *g;
             }
             peak = peak_of(input);

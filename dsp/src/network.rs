@@ -115,6 +115,8 @@ struct Mix {
     live: bool,
     wait: Option<Wait>,
 }
+    /// At rest nothing but this lane goes left, and nothing but the next one right: a stereo strip.
+    straight: Option<usize>,
 
 /// A side-chain, and what a late one keeps, by absolute frame.
 struct Key {
@@ -156,6 +158,7 @@ impl Mix {
             live: false,
             wait,
         }
+            straight: None,
     }
 
     fn set(&mut self, lane: usize, side: usize, gain: f64, when: When) {
@@ -179,6 +182,8 @@ impl Mix {
     }
 
     /// Gains at a frame while some move.
+        let only = |side: usize, lane: usize| self.rest[side].iter().enumerate().all(|(l, g)| l == lane || *g == 0.0);
+        self.straight = (0..self.lanes).step_by(2).find(|&lane| lane + 1 < self.lanes && only(0, lane) && only(1, lane + 1));
     #[inline(always)]
     fn gains_at(&mut self, frame: u64, gains: &mut [[f64; LANES]; 2]) {
         let mut left = self.moving;
@@ -190,7 +195,7 @@ impl Mix {
     }
 }
 
-/// Adds a block into a pair of lanes.
+/// Adds a block into a pair of lanes; the first that feeds a bank writes it.
 struct AddBlock<'a, S: Lanes, W: Lanes> {
     mix: &'a mut Mix,
     source: &'a [S],
@@ -198,14 +203,25 @@ struct AddBlock<'a, S: Lanes, W: Lanes> {
     frame: u64,
 }
 
+    first: bool,
 impl<S: Lanes, W: Lanes> Entry for AddBlock<'_, S, W> {
     #[inline(always)]
     fn run(self) {
-        let AddBlock { mix, source, into, frame } = self;
+        let AddBlock { mix, source, into, first, frame } = self;
         let lane = mix.lane;
         let into = flat_mut(into).chunks_exact_mut(W::N);
         let mut gains = mix.rest;
-        if mix.moving == 0 {
+        if let (0, Some(from)) = (mix.moving, mix.straight) {
+            let (left, right) = (gains[0][from], gains[1][from + 1]);
+            for (x, to) in flat(source).chunks_exact(S::N).zip(into) {
+                add::<W>(&mut to[lane..lane + 2], [S::elem_f64(x[from]) * left, S::elem_f64(x[from + 1]) * right]);
+            }
+        } else if mix.moving == 0 {
+        if first {
+            for to in into.iter_mut() {
+                *to = W::zero();
+            }
+        }
             let [left, right] = &gains;
             for (x, to) in source.iter().zip(into) {
                 add::<W>(&mut to[lane..lane + 2], x.dot2(left, right));
@@ -395,16 +411,16 @@ fn mix_into<S: Lanes, W: Lanes>(mix: &mut Mix, from: &Bank<S>, to: &mut [Bank<W>
         let mut late = [S::zero(); BLOCK];
         let sounding = wait.run(source, from.silent, frame, &mut late[..n]);
         if mix.live && (sounding || mix.moving != 0) {
-            to.fed = true;
-            S::enter(AddBlock { mix, source: &late[..n], into: &mut to.input[..n], frame });
+            let first = !std::mem::replace(&mut to.fed, true);
+            S::enter(AddBlock { mix, source: &late[..n], into: &mut to.input[..n], first, frame });
         }
         mix.wait = Some(wait);
         return;
     }
     // Gains on the way move on under silence too.
     if mix.live && (!from.silent || mix.moving != 0) {
-        to.fed = true;
-        S::enter(AddBlock { mix, source, into: &mut to.input[..n], frame });
+        let first = !std::mem::replace(&mut to.fed, true);
+        S::enter(AddBlock { mix, source, into: &mut to.input[..n], first, frame });
     }
 }
 
@@ -442,16 +458,8 @@ impl Wait {
 
 impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
     fn process(&mut self, frame: u64, at: usize, n: usize, io: &dyn Io) {
-        for bank in &mut self.wide {
-            if bank.fed {
-                // All of it: a longer block may follow that nobody feeds.
-                bank.input.fill(W::zero());
-            }
-            bank.fed = false;
-        }
-        for bank in &mut self.narrow {
-            bank.fed = false;
-        }
+        self.wide.iter_mut().for_each(|bank| bank.fed = false);
+        self.narrow.iter_mut().for_each(|bank| bank.fed = false);
         self.stopwatch.begin();
         for step in 0..self.steps.len() {
             match self.steps[step] {

@@ -110,6 +110,7 @@ pub struct PerStrip<L, E: Effect> {
     now: u64,
 }
 
+    dry: [L; CHUNK],
 struct Strip<E> {
     effect: Box<E>,
     /// Nothing has sounded since the last silence.
@@ -192,6 +193,7 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
         }
     }
 
+            dry: [L::zero(); CHUNK],
     /// The lane whose effect serves a lane.
     #[inline(always)]
     fn owner(&self, lane: usize) -> usize {
@@ -215,6 +217,20 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
     pub fn end(&mut self, now: u64) {
         self.now = now;
     }
+    /// Whether nothing of the dry signal is heard in this block.
+    #[inline(always)]
+    fn is_wet(&self) -> bool {
+        !self.mix.moving() && L::bits(self.mix.now[0].ge(L::splat(1.0))) & self.used == self.used
+    }
+
+    /// Keeps the dry signal of at most [`CHUNK`] frames for [`PerStrip::mix`].
+    #[inline(always)]
+    pub fn keep(&mut self, io: &[L]) {
+        if !self.is_wet() {
+            self.dry[..io.len()].copy_from_slice(io);
+        }
+    }
+
 
     /// Replaces each strip's input by what its effect makes of it; at most [`CHUNK`] frames.
     #[inline(always)]
@@ -274,30 +290,28 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
         }
     }
 
-    /// Blends the effects' answers into the dry signal.
+    /// Blends the dry signal that was kept into the effects' answers.
     #[inline(always)]
-    pub fn mix(&mut self, frame: u64, wet: &[L], io: &mut [L]) {
+    pub fn mix(&mut self, frame: u64, io: &mut [L]) {
+        if self.is_wet() {
+            return;
+        }
         let mut at = 0;
         while at < io.len() {
             let here = frame + at as u64;
             self.mix.at(here);
             let moving = self.mix.moving();
             let n = if moving { (GRID - here % GRID) as usize } else { io.len() }.min(io.len() - at);
-            let (io, wet) = (&mut io[at..at + n], &wet[at..at + n]);
+            let (io, dry) = (&mut io[at..at + n], &self.dry[at..at + n]);
             if moving {
-                for (x, wet) in io.iter_mut().zip(wet) {
-                    *x = blend(self.mix.now[0], *wet, *x);
+                for (x, dry) in io.iter_mut().zip(dry) {
+                    *x = blend(self.mix.now[0], *x, *dry);
                     self.mix.advance();
                 }
             } else {
                 let m = self.mix.now[0];
-                if L::bits(m.ge(L::splat(1.0))) & self.used == self.used {
-                    // Lanes without a strip hold the same in both.
-                    io.copy_from_slice(wet);
-                } else {
-                    for (x, wet) in io.iter_mut().zip(wet) {
-                        *x = blend(m, *wet, *x);
-                    }
+                for (x, dry) in io.iter_mut().zip(dry) {
+                    *x = blend(m, *x, *dry);
                 }
             }
             at += n;
@@ -320,11 +334,9 @@ impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
         self.begin(ctx);
         let mut frame = ctx.frame;
         for io in io.chunks_mut(CHUNK) {
-            let mut wet = [L::zero(); CHUNK];
-            let wet = &mut wet[..io.len()];
-            wet.copy_from_slice(io);
-            self.answer(frame, wet);
-            self.mix(frame, wet, io);
+            self.keep(io);
+            self.answer(frame, io);
+            self.mix(frame, io);
             frame += io.len() as u64;
         }
         self.end(frame);

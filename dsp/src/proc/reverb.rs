@@ -93,12 +93,10 @@ impl<L: Lanes> Process<L> for Bank<L> {
         self.rooms.begin(ctx);
         let mut frame = ctx.frame;
         for io in io.chunks_mut(CHUNK) {
-            let mut wet = [L::zero(); CHUNK];
-            let wet = &mut wet[..io.len()];
-            wet.copy_from_slice(io);
-            svf::run(&mut self.cuts, frame, wet);
-            self.rooms.answer(frame, wet);
-            self.rooms.mix(frame, wet, io);
+            self.rooms.keep(io);
+            svf::run(&mut self.cuts, frame, io);
+            self.rooms.answer(frame, io);
+            self.rooms.mix(frame, io);
             frame += io.len() as u64;
         }
         self.rooms.end(frame);
