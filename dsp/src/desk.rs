@@ -32,6 +32,9 @@ pub struct Desk {
     rate: f64,
     path: Path,
     ids: Vec<Ids>,
+    /// Where these strips are: every gain asks.
+    monitor: Option<usize>,
+    talkback: Option<usize>,
     dirty: Vec<ParamId>,
     marked: Vec<bool>,
     structural: bool,
@@ -65,6 +68,8 @@ impl Desk {
         let ids = (0..spec.strips.len()).map(|s| Ids::of(&spec, &tree, s)).collect();
         let mut desk = Desk {
             marked: vec![false; values.len()],
+            monitor: spec.monitor(),
+            talkback: spec.talkback(),
             spec: Arc::new(spec),
             tree: Arc::new(tree),
             values,
@@ -221,7 +226,7 @@ impl Desk {
             let entry = self.tree.entry(id);
             match (entry.owner, entry.slot) {
                 // Whom the talkback speaks to is ducked.
-                (Owner::Strip(s), Slot::Send(_)) if Some(s) == self.spec.talkback() => self.all_pairs(&mut work),
+                (Owner::Strip(s), Slot::Send(_)) if Some(s) == self.talkback => self.all_pairs(&mut work),
                 (Owner::Strip(s), Slot::Proc(p, part)) if !self.spec.strips[s].chain[p].kind.decl().coupled => {
                     work.parts.push((s, p, part));
                 }
@@ -231,7 +236,7 @@ impl Desk {
                     "name" | "color" | "icon" | "safe" | "compensate" => {}
                     "trim" | "polarity" | "delay" => work.strips.push(s),
                     "solo" | "solo-safe" | "solo/mode" | "dim" | "mono" | "swap" => self.all_pairs(&mut work),
-                    _ if Some(s) == self.spec.talkback() => {
+                    _ if Some(s) == self.talkback => {
                         work.strips.push(s);
                         self.all_pairs(&mut work);
                     }
