@@ -167,6 +167,11 @@ impl Fdn {
         (self.phase, self.origin) = (from.phase, from.origin);
     }
 
+    /// Copies some of what [`Fdn::carry`] will ask for; see [`Lines::ahead`].
+    pub fn ahead(&mut self, from: &Fdn, now: u64, budget: &mut usize) -> bool {
+        self.lines.ahead_all(&from.lines, now, budget)
+    }
+
     /// The frame that a chunk starting at `frame` must not pass.
     #[inline(always)]
     pub fn limit(&self, frame: u64) -> u64 {
@@ -253,11 +258,6 @@ impl Turns {
     }
 }
 
-/// The absorption filters while a chunk runs: one vector a half of the lines.
-struct Filters<V> {
-    x1: [V; 2],
-    y1: [V; 2],
-}
 /// A vector of frames of every line, in two halves.
 type Halves<V> = [[V; TILE]; 2];
 
@@ -292,6 +292,11 @@ impl<V: Lanes<Elem = f32>> Tile<'_, V> {
     }
 }
 
+/// The absorption filters while a chunk runs: one vector a half of the lines.
+struct Filters<V> {
+    x1: [V; 2],
+    y1: [V; 2],
+}
 
 impl<V: Lanes<Elem = f32>> Filters<V> {
     #[inline(always)]

@@ -79,6 +79,11 @@ pub trait Effect: Send + 'static {
     /// Takes over another effect of the same rate, signal, settings and movement, at frame `now`.
     fn carry(&mut self, from: &Self, now: u64);
 
+    /// See [`Process::ahead`]; `now` as in [`Effect::carry`].
+    fn ahead(&mut self, _from: &Self, _now: u64, _budget: &mut usize) -> bool {
+        true
+    }
+
     /// Does what is due at `frame`, the first of a chunk; the chunk ends at the frame returned at the latest.
     /// Called while the strip is silent too.
     #[inline(always)]
@@ -105,12 +110,12 @@ pub struct PerStrip<L, E: Effect> {
     /// Lanes that are part of a strip.
     used: u32,
     mix: Coeffs<L, 1>,
+    dry: [L; CHUNK],
     work: Box<E::Work>,
     /// The frame after the last block.
     now: u64,
 }
 
-    dry: [L; CHUNK],
 struct Strip<E> {
     effect: Box<E>,
     /// Nothing has sounded since the last silence.
@@ -188,12 +193,12 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             shared,
             used: (0..L::N).filter(is_used).fold(0, |bits, lane| bits | 1 << lane),
             mix: Coeffs::new(build.curve, [0.0]),
+            dry: [L::zero(); CHUNK],
             work: Box::default(),
             now: 0,
         }
     }
 
-            dry: [L::zero(); CHUNK],
     /// The lane whose effect serves a lane.
     #[inline(always)]
     fn owner(&self, lane: usize) -> usize {
@@ -212,11 +217,6 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
         }
     }
 
-    /// Call at the end of each block, with the frame after it.
-    #[inline(always)]
-    pub fn end(&mut self, now: u64) {
-        self.now = now;
-    }
     /// Whether nothing of the dry signal is heard in this block.
     #[inline(always)]
     fn is_wet(&self) -> bool {
@@ -231,6 +231,11 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
         }
     }
 
+    /// Call at the end of each block, with the frame after it.
+    #[inline(always)]
+    pub fn end(&mut self, now: u64) {
+        self.now = now;
+    }
 
     /// Replaces each strip's input by what its effect makes of it; at most [`CHUNK`] frames.
     #[inline(always)]
@@ -356,6 +361,13 @@ impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
         if let (Some(to), Some(from)) = (&mut self.strips[lane], &from.strips[from.owner(from_lane)]) {
             (to.quiet, to.cleared) = (from.quiet, from.cleared);
             to.effect.carry(&from.effect, self.now);
+        }
+    }
+
+    fn ahead(&mut self, lane: usize, from: &Self, from_lane: usize, budget: &mut usize) -> bool {
+        match (&mut self.strips[lane], &from.strips[from.owner(from_lane)]) {
+            (Some(to), Some(other)) => to.effect.ahead(&other.effect, from.now, budget),
+            _ => true,
         }
     }
 

@@ -251,6 +251,10 @@ impl Effect for Choir {
         self.feedback.clone_from(&from.feedback);
     }
 
+    fn ahead(&mut self, from: &Choir, now: u64, budget: &mut usize) -> bool {
+        self.lines.ahead_all(&from.lines, now, budget)
+    }
+
     #[inline(always)]
     fn at(&mut self, frame: u64) -> u64 {
         self.shape.at(frame, &self.curve)

@@ -114,6 +114,10 @@ impl<L: Lanes> Process<L> for Bank<L> {
         }
     }
 
+    fn ahead(&mut self, lane: usize, from: &Self, from_lane: usize, budget: &mut usize) -> bool {
+        self.rooms.ahead(lane, &from.rooms, from_lane, budget)
+    }
+
     fn tail(&self, lane: usize) -> u64 {
         self.rooms.tail(lane)
     }
@@ -134,6 +138,10 @@ impl Effect for Tank {
 
     fn carry(&mut self, from: &Tank, now: u64) {
         self.take_over(from, now);
+    }
+
+    fn ahead(&mut self, from: &Tank, now: u64, budget: &mut usize) -> bool {
+        self.copy_ahead(from, now, budget)
     }
 
     #[inline(always)]
