@@ -162,7 +162,7 @@ fn killed_at_every_call(which: usize) {
     for (at, (call, when)) in points.iter().enumerate() {
         let next = -12.0 - at as f64;
         let file = stage.files()[which].clone();
-        let strace = stage.strace(&[file.clone()], &format!("inject={call}:signal=SIGKILL:when={when}"));
+        let strace = stage.strace(std::slice::from_ref(&file), &format!("inject={call}:signal=SIGKILL:when={when}"));
         stage.change(next);
         let log = |stage: &Stage| std::fs::read_to_string(stage.log()).unwrap_or_default();
         let is_dead = |stage: &Stage| log(stage).contains("killed by SIGKILL");

@@ -419,6 +419,20 @@ impl<L: Lanes> Bank<L> {
         self.flushed = (self.flushed & !(1 << lane)) | ((from.flushed >> from_lane & 1) << lane);
     }
 
+    /// Copies some of what [`Bank::carry`] will take over; see [`Process::ahead`].
+    pub fn ahead(&mut self, lane: usize, from: &Self, from_lane: usize, stages: &[(usize, usize)], budget: &mut usize) -> bool {
+        let chain = from.stages.len();
+        let mut done = true;
+        for &(to, old) in stages {
+            let old = if old < chain { &from.stages[old] } else { &from.last[old - chain] };
+            done &= self.stage(to).proc.ahead(lane, &*old.proc, from_lane, budget);
+        }
+        if let (Some(to), Some(old)) = (&mut self.delay, &from.delay) {
+            done &= Process::ahead(to, lane, old, from_lane, budget);
+        }
+        done
+    }
+
     /// Trim, polarity, finite samples only, and the input meter. Call once a block after `input` is
     /// filled, before anything reads it.
     pub fn enter_block(&mut self, frame: u64, n: usize) {
@@ -432,6 +446,10 @@ impl<L: Lanes> Bank<L> {
             }
             self.silent = true;
             return;
+        }
+        if !self.fed {
+            // What the last block left.
+            self.input.fill(L::zero());
         }
         self.woke = self.asleep;
         self.asleep = false;
@@ -549,19 +567,31 @@ impl<L: Lanes> Entry for EnterBlock<'_, L> {
         let input = &mut bank.input[..n];
         let peak;
         if bank.trim.unity {
-            let (whole, rest) = input.as_chunks_mut::<AT_ONCE>();
+            // Read only, as long as all is finite.
+            let limit = L::splat(if L::WIDE { f64::MAX } else { f64::from(f32::MAX) });
+            let every = L::mask(u32::MAX);
+            let mut finite = [every; AT_ONCE];
             let mut peaks = [L::zero(); AT_ONCE];
+            let (whole, rest) = input.as_chunks::<AT_ONCE>();
             for x in whole {
                 for k in 0..AT_ONCE {
-                    x[k] = x[k].finite_or_zero();
-                    peaks[k] = x[k].abs().max(peaks[k]);
+                    let x = x[k].abs();
+                    finite[k] = L::and(limit.ge(x), finite[k]);
+                    peaks[k] = x.max(peaks[k]);
                 }
             }
             for x in rest {
-                *x = x.finite_or_zero();
+                finite[0] = L::and(limit.ge(x.abs()), finite[0]);
                 peaks[0] = x.abs().max(peaks[0]);
             }
-            peak = peak_of(&peaks);
+            if finite.into_iter().all(|f| L::bits(f) == L::bits(every)) {
+                peak = peak_of(&peaks);
+            } else {
+                for x in input.iter_mut() {
+                    *x = x.finite_or_zero();
+                }
+                peak = peak_of(input);
+            }
         } else {
             let gains = bank.trim.block(frame, n);
             for (x, g) in input.iter_mut().zip(&gains) {

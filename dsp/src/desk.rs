@@ -33,6 +33,9 @@ pub struct Desk {
     rate: f64,
     path: Path,
     ids: Vec<Ids>,
+    /// Where these strips are: every gain asks.
+    monitor: Option<usize>,
+    talkback: Option<usize>,
     dirty: Vec<ParamId>,
     marked: Vec<bool>,
     structural: bool,
@@ -67,6 +70,8 @@ impl Desk {
         let ids = (0..spec.strips.len()).map(|s| Ids::of(&spec, &tree, s)).collect();
         let mut desk = Desk {
             marked: vec![false; values.len()],
+            monitor: spec.monitor(),
+            talkback: spec.talkback(),
             spec: Arc::new(spec),
             tree: Arc::new(tree),
             values,
@@ -239,7 +244,7 @@ impl Desk {
             let entry = self.tree.entry(id);
             match (entry.owner, entry.slot) {
                 // Whom the talkback speaks to is ducked.
-                (Owner::Strip(s), Slot::Send(_)) if Some(s) == self.spec.talkback() => self.all_pairs(&mut work),
+                (Owner::Strip(s), Slot::Send(_)) if Some(s) == self.talkback => self.all_pairs(&mut work),
                 (Owner::Strip(s), Slot::Proc(p, part)) if !self.spec.strips[s].chain[p].kind.decl().coupled => {
                     work.parts.push((s, p, part));
                 }
@@ -249,7 +254,7 @@ impl Desk {
                     "name" | "color" | "icon" | "safe" | "compensate" => {}
                     "trim" | "polarity" | "delay" => work.strips.push(s),
                     "solo" | "solo-safe" | "solo/mode" | "dim" | "mono" | "swap" => self.all_pairs(&mut work),
-                    _ if Some(s) == self.spec.talkback() => {
+                    _ if Some(s) == self.talkback => {
                         work.strips.push(s);
                         self.all_pairs(&mut work);
                     }

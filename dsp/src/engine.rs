@@ -27,6 +27,8 @@ pub const WAITING: usize = 4096;
 pub const FADES: usize = 8192;
 /// Commands taken a period at most; the rest waits for the next.
 const BUDGET: u64 = 256;
+/// Bytes a frame that are copied for a network that waits to take over: 130 kB a block, some tens of microseconds.
+const COPIED: usize = 2048;
 
 /// Makes an engine for a rate in Hz. Outputs rise from silence over `start_ramp` seconds (0: none).
 pub fn engine(rate: f64, start_ramp: f64) -> (Engine, Handle) {
@@ -51,6 +53,8 @@ pub fn engine(rate: f64, start_ramp: f64) -> (Engine, Handle) {
         timed: Vec::with_capacity(WAITING),
         fades: Vec::with_capacity(FADES),
         held: None,
+        joining: None,
+        copied: COPIED,
         curve: Curve::new(rate),
         shared: shared.clone(),
     };
@@ -85,6 +89,10 @@ pub struct Engine {
     #[allow(clippy::vec_box)]
     fades: Vec<Box<Fade>>,
     held: Option<Box<Adopt>>,
+    /// The frame up to which the held network was given time to copy; none before it has its settings.
+    joining: Option<u64>,
+    /// Bytes a frame for that, [`COPIED`] where periods must be met.
+    copied: usize,
     curve: Arc<Curve>,
     shared: Arc<Shared>,
 }
@@ -98,6 +106,11 @@ impl Engine {
     /// Frames that the ramp from silence takes.
     pub fn ramp_frames(&self) -> u64 {
         if self.rise > 0.0 { self.level.frames() } else { 0 }
+    }
+
+    /// For files: no period has an end to be met, so a new network takes over in the very frame that it is given.
+    pub fn unhurried(&mut self) {
+        self.copied = usize::MAX;
     }
 
     /// Starts anew from silence, on the ramp; called off the audio thread while nothing is processed.
@@ -234,6 +247,10 @@ impl Engine {
             self.held = Some(adopt);
             return false;
         }
+        if !self.is_ready(&mut adopt) {
+            self.held = Some(adopt);
+            return false;
+        }
         let Some(mut network) = adopt.network.take() else { return true };
         // What waits names places of the old network; its sender sends it anew.
         for batch in &mut self.timed {
@@ -245,19 +262,11 @@ impl Engine {
             self.rate = adopt.rate;
             std::mem::swap(&mut self.curve, &mut adopt.curve);
             adopt.network = self.network.replace(network);
-            if let Some(network) = &mut self.network {
-                for set in &adopt.sets {
-                    network.set(set, When::Jump);
-                }
-            }
             self.end_all_fades();
             self.level.set(0.0, When::Jump);
             self.level.set(1.0, When::At(self.frame));
             self.give(Returned::Adopt(adopt));
             return true;
-        }
-        for set in &adopt.sets {
-            network.set(set, When::Jump);
         }
         if let Some(old) = self.network.take() {
             network.carry(&*old, &adopt.carry);
@@ -271,6 +280,30 @@ impl Engine {
             self.give(Returned::Adopt(adopt));
         }
         self.network = Some(network);
+        true
+    }
+
+    /// Gives a new network its settings, then block by block what the old one remembers: megabytes in long delays and
+    /// responses, which no period has time for at once.
+    fn is_ready(&mut self, adopt: &mut Adopt) -> bool {
+        let Some(network) = &mut adopt.network else { return true };
+        let since = *self.joining.get_or_insert_with(|| {
+            for set in &adopt.sets {
+                network.set(set, When::Jump);
+            }
+            self.frame.wrapping_sub(BLOCK as u64)
+        });
+        if let Some(old) = &self.network
+            && adopt.rate == self.rate
+        {
+            let frames = self.frame.wrapping_sub(since).min(BLOCK as u64) as usize;
+            self.joining = Some(self.frame);
+            // One share a block, however often it is asked.
+            if frames == 0 || !network.ahead(&**old, &adopt.carry, frames.saturating_mul(self.copied)) {
+                return false;
+            }
+        }
+        self.joining = None;
         true
     }
 

@@ -60,6 +60,9 @@ pub trait Runs: Send {
     fn process(&mut self, frame: u64, at: usize, n: usize, io: &dyn Io);
     /// Applies a change.
     fn set(&mut self, set: &Set, when: When);
+    /// Copies some of what [`Runs::carry`] will take over of long memory, `budget` bytes or little more, while the older
+    /// network goes on; true when little is left. Called block by block.
+    fn ahead(&mut self, from: &dyn Runs, lanes: &[Carry], budget: usize) -> bool;
     /// Takes over lanes of an older network.
     fn carry(&mut self, from: &dyn Runs, lanes: &[Carry]);
     /// The blocks of all outputs with their port ids.
@@ -112,6 +115,8 @@ struct Mix {
     moving: u32,
     /// Gains at rest: left, right.
     rest: [[f64; LANES]; 2],
+    /// At rest nothing but this lane goes left, and nothing but the next one right: a stereo strip.
+    straight: Option<usize>,
     live: bool,
     wait: Option<Wait>,
 }
@@ -153,6 +158,7 @@ impl Mix {
             gains: vec![Gain::new(curve, 0.0); 2 * lanes],
             moving: 0,
             rest: [[0.0; LANES]; 2],
+            straight: None,
             live: false,
             wait,
         }
@@ -176,6 +182,8 @@ impl Mix {
             }
         }
         self.live = self.moving != 0 || self.rest.iter().flatten().any(|g| *g != 0.0);
+        let only = |side: usize, lane: usize| self.rest[side].iter().enumerate().all(|(l, g)| l == lane || *g == 0.0);
+        self.straight = (0..self.lanes).step_by(2).find(|&lane| lane + 1 < self.lanes && only(0, lane) && only(1, lane + 1));
     }
 
     /// Gains at a frame while some move.
@@ -190,22 +198,33 @@ impl Mix {
     }
 }
 
-/// Adds a block into a pair of lanes.
+/// Adds a block into a pair of lanes; the first that feeds a bank writes it.
 struct AddBlock<'a, S: Lanes, W: Lanes> {
     mix: &'a mut Mix,
     source: &'a [S],
     into: &'a mut [W],
+    first: bool,
     frame: u64,
 }
 
 impl<S: Lanes, W: Lanes> Entry for AddBlock<'_, S, W> {
     #[inline(always)]
     fn run(self) {
-        let AddBlock { mix, source, into, frame } = self;
+        let AddBlock { mix, source, into, first, frame } = self;
         let lane = mix.lane;
+        if first {
+            for to in into.iter_mut() {
+                *to = W::zero();
+            }
+        }
         let into = flat_mut(into).chunks_exact_mut(W::N);
         let mut gains = mix.rest;
-        if mix.moving == 0 {
+        if let (0, Some(from)) = (mix.moving, mix.straight) {
+            let (left, right) = (gains[0][from], gains[1][from + 1]);
+            for (x, to) in flat(source).chunks_exact(S::N).zip(into) {
+                add::<W>(&mut to[lane..lane + 2], [S::elem_f64(x[from]) * left, S::elem_f64(x[from + 1]) * right]);
+            }
+        } else if mix.moving == 0 {
             let [left, right] = &gains;
             for (x, to) in source.iter().zip(into) {
                 add::<W>(&mut to[lane..lane + 2], x.dot2(left, right));
@@ -395,16 +414,16 @@ fn mix_into<S: Lanes, W: Lanes>(mix: &mut Mix, from: &Bank<S>, to: &mut [Bank<W>
         let mut late = [S::zero(); BLOCK];
         let sounding = wait.run(source, from.silent, frame, &mut late[..n]);
         if mix.live && (sounding || mix.moving != 0) {
-            to.fed = true;
-            S::enter(AddBlock { mix, source: &late[..n], into: &mut to.input[..n], frame });
+            let first = !std::mem::replace(&mut to.fed, true);
+            S::enter(AddBlock { mix, source: &late[..n], into: &mut to.input[..n], first, frame });
         }
         mix.wait = Some(wait);
         return;
     }
     // Gains on the way move on under silence too.
     if mix.live && (!from.silent || mix.moving != 0) {
-        to.fed = true;
-        S::enter(AddBlock { mix, source, into: &mut to.input[..n], frame });
+        let first = !std::mem::replace(&mut to.fed, true);
+        S::enter(AddBlock { mix, source, into: &mut to.input[..n], first, frame });
     }
 }
 
@@ -442,16 +461,8 @@ impl Wait {
 
 impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
     fn process(&mut self, frame: u64, at: usize, n: usize, io: &dyn Io) {
-        for bank in &mut self.wide {
-            if bank.fed {
-                // All of it: a longer block may follow that nobody feeds.
-                bank.input.fill(W::zero());
-            }
-            bank.fed = false;
-        }
-        for bank in &mut self.narrow {
-            bank.fed = false;
-        }
+        self.wide.iter_mut().for_each(|bank| bank.fed = false);
+        self.narrow.iter_mut().for_each(|bank| bank.fed = false);
         self.stopwatch.begin();
         for step in 0..self.steps.len() {
             match self.steps[step] {
@@ -514,6 +525,23 @@ impl<N: Lanes, W: Lanes> Runs for Network<N, W> {
             Set::On(bank, lane, stage, on) => bank!(bank, b => b.set_on(stage, lane, on, when)),
             Set::Part(bank, lane, stage, part, ref to) => bank!(bank, b => b.set_part(stage, part, lane, to, when)),
         }
+    }
+
+    fn ahead(&mut self, from: &dyn Runs, lanes: &[Carry], mut budget: usize) -> bool {
+        let Some(from) = from.as_any().downcast_ref::<Self>() else { return true };
+        let mut done = true;
+        for Carry { from: (old, old_lane), to: (new, lane), stages } in lanes {
+            done &= match (old, new) {
+                (BankRef::Narrow(o), BankRef::Narrow(n)) => {
+                    self.narrow[*n].ahead(*lane, &from.narrow[*o], *old_lane, stages, &mut budget)
+                }
+                (BankRef::Wide(o), BankRef::Wide(n)) => {
+                    self.wide[*n].ahead(*lane, &from.wide[*o], *old_lane, stages, &mut budget)
+                }
+                _ => true,
+            };
+        }
+        done
     }
 
     fn carry(&mut self, from: &dyn Runs, lanes: &[Carry]) {

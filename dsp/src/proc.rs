@@ -244,6 +244,12 @@ pub trait Process<L: Lanes>: Send + Sized + 'static {
     /// shape; memory is copied, not allocated.
     fn carry(&mut self, lane: usize, from: &Self, from_lane: usize);
 
+    /// Copies some of what [`Process::carry`] will take over of long memory, `budget` bytes or little more, and takes
+    /// off what it used; true when little is left. Called block by block while the other instance goes on.
+    fn ahead(&mut self, _lane: usize, _from: &Self, _from_lane: usize, _budget: &mut usize) -> bool {
+        true
+    }
+
     /// Whether a lane would stay as it is under silence (envelopes settled), so that skipping it
     /// changes nothing.
     fn rest(&self, _lane: usize) -> bool {
@@ -269,6 +275,8 @@ pub trait Running<L: Lanes>: Send {
     fn clear(&mut self, lane: usize);
     /// See [`Process::carry`]; false where the two are of different kinds.
     fn carry(&mut self, lane: usize, from: &dyn Running<L>, from_lane: usize) -> bool;
+    /// See [`Process::ahead`].
+    fn ahead(&mut self, lane: usize, from: &dyn Running<L>, from_lane: usize, budget: &mut usize) -> bool;
     /// See [`Process::rest`].
     fn rest(&self, lane: usize) -> bool;
     /// See [`Process::tail`].
@@ -300,6 +308,10 @@ impl<L: Lanes, P: Process<L>> Running<L> for P {
     }
     fn carry(&mut self, lane: usize, from: &dyn Running<L>, from_lane: usize) -> bool {
         from.as_any().downcast_ref::<P>().map(|from| Process::carry(self, lane, from, from_lane)).is_some()
+    }
+    fn ahead(&mut self, lane: usize, from: &dyn Running<L>, from_lane: usize, budget: &mut usize) -> bool {
+        let from = from.as_any().downcast_ref::<P>();
+        from.is_none_or(|from| Process::ahead(self, lane, from, from_lane, budget))
     }
     fn rest(&self, lane: usize) -> bool {
         Process::rest(self, lane)

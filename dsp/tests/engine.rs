@@ -2,10 +2,18 @@
 
 mod common;
 
+use assert_no_alloc::assert_no_alloc;
 use common::*;
-use headroom_dsp::graph::StripKind;
+use headroom_dsp::desk::Desk;
+use headroom_dsp::engine::message::{Command, Returned};
+use headroom_dsp::graph::library::{Library, Sounds};
+use headroom_dsp::graph::{GraphSpec, StripKind};
+use headroom_dsp::kernel::convolver::Impulse;
+use headroom_dsp::kernel::tape::Tape;
 use headroom_dsp::lanes::Path;
 use headroom_dsp::param::Value;
+use headroom_dsp::tree::Owner;
+use std::sync::Arc;
 
 #[test]
 fn a_neutral_strip_panned_hard_left_is_bit_exact() {
@@ -131,11 +139,11 @@ fn a_new_network_carries_on_without_a_click() {
     let before = c.desk.skeleton();
     let mut spec = simple(3);
     spec.strips[1].to = None;
-    let mut values_from = headroom_dsp::desk::Desk::new(spec, 48000.0, Path::best()).expect("compiles");
-    let on = values_from.tree().find(headroom_dsp::tree::Owner::Strip(0), "hpf/on").expect("hpf");
+    let mut values_from = Desk::new(spec, 48000.0, Path::best()).expect("compiles");
+    let on = values_from.tree().find(Owner::Strip(0), "hpf/on").expect("hpf");
     values_from.set(on, &Value::Bool(true), &mut Vec::new());
     let (adopt, _) = values_from.adopt(Some(&before), vec![0, 1, 2], vec![0, 1]);
-    assert!(c.handle.send(headroom_dsp::engine::message::Command::Adopt(adopt)).is_ok());
+    assert!(c.handle.send(Command::Adopt(adopt)).is_ok());
     c.run(24000, 64);
     let out = &c.io.outputs[0];
     // Same gain and phase before, during and after: the sample one period earlier repeats.
@@ -215,5 +223,87 @@ fn a_bus_that_nobody_feeds_any_more_hears_nothing_old_whatever_the_steps() {
     let whole = run(&[64]);
     for steps in [&[32, 16, 48][..], &[1, 63], &[7]] {
         assert!(run(steps) == whole, "{steps:?}");
+    }
+}
+
+/// A response of four seconds, the same for every name.
+struct Hall(Arc<Impulse>);
+
+impl Sounds for Hall {
+    fn impulse(&self, _: &str, _: f64) -> Result<Arc<Impulse>, String> {
+        Ok(self.0.clone())
+    }
+    fn tape(&self, name: &str, _: f64) -> Result<Arc<Tape>, String> {
+        Err(name.into())
+    }
+}
+
+#[test]
+fn long_memory_goes_over_block_by_block_and_its_sound_goes_on_unbroken() {
+    let frames = 144_000;
+    let response = |seed| (0..).zip(noise(seed, 192_000)).map(|(i, x)| x * (i as f32 / -40_000.0).exp() * 0.02).collect();
+    let library = Library::new(Arc::new(Hall(Arc::new(Impulse::new(&[response(1), response(2)])))));
+    // The second network has a channel more, so that it is another one.
+    let spec = |n: usize| {
+        let chain = ["convolve", "reverb", "echo"];
+        let mut strips: Vec<_> =
+            (1..=n).map(|i| with_chain(strip(StripKind::Channel, i, &format!("c{i}"), true), &chain)).collect();
+        strips.push(with_chain(strip(StripKind::Main, 1, "main", true), &[]));
+        GraphSpec { library: library.clone(), ..wire(strips) }
+    };
+    let setup = |desk: &mut Desk| {
+        for (path, value) in [
+            ("convolve/on", Value::Float(1.0)),
+            ("convolve/file", Value::Text("hall".into())),
+            ("convolve/mix", Value::Float(0.5)),
+            ("reverb/on", Value::Float(1.0)),
+            ("reverb/mix", Value::Float(0.5)),
+            ("echo/on", Value::Float(1.0)),
+            ("echo/left", Value::Float(1700.0)),
+            ("echo/mix", Value::Float(0.5)),
+            ("delay", Value::Float(900.0)),
+        ] {
+            let id = desk.tree().find(Owner::Strip(0), path).unwrap_or_else(|| panic!("{path}"));
+            desk.set(id, &value, &mut Vec::new());
+        }
+    };
+    let mut input = [noise(3, frames), noise(4, frames)];
+    // The tail alone is heard when the networks change.
+    input.iter_mut().for_each(|x| x[60_000..].fill(0.0));
+    let run = |swap_at: usize| {
+        let mut c = Console::on(spec(1), 48_000.0, input.to_vec(), Path::best(), setup);
+        c.run(swap_at, 64);
+        let mut blocks = None;
+        if swap_at < frames {
+            let mut desk = Desk::new(spec(2), 48_000.0, Path::best()).expect("compiles");
+            setup(&mut desk);
+            desk.replan_structure().expect("compiles");
+            let (adopt, _) = desk.adopt(Some(&c.desk.skeleton()), vec![0, 1, 2, 3], vec![0, 1]);
+            assert!(c.handle.send(Command::Adopt(adopt)).is_ok());
+        }
+        for block in 0.. {
+            if c.io.at >= frames {
+                break;
+            }
+            c.io.frames = 64;
+            assert_no_alloc(|| c.engine.process(&mut c.io, 64, 0, 48_000.0));
+            c.io.at += 64;
+            while let Some(back) = c.handle.collect() {
+                if matches!(back, Returned::Adopt(_)) {
+                    blocks.get_or_insert(block);
+                }
+            }
+        }
+        (c.io.outputs, blocks)
+    };
+    let (want, _) = run(frames);
+    let (heard, blocks) = run(70_400);
+    // Two sides of 1.5 MB for the response, 1 MB for the echo, as much for the rest, 130 kB a block at most.
+    let fade = 960 / 64;
+    assert!(blocks.is_some_and(|b| (fade + 30..fade + 80).contains(&b)), "{blocks:?} blocks until the old network was gone");
+    for side in 0..2 {
+        let loud = want[side][70_400..].iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        let off = want[side].iter().zip(&heard[side]).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+        assert!(loud > 0.01 && off < 1e-9 * loud, "side {side}: {off:.1e} of {loud:.1e}");
     }
 }

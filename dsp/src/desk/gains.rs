@@ -238,7 +238,7 @@ impl Desk {
             (EdgeTap::Out, _) => sides.gain(i, j, stereo, pan),
             _ => sides.gain(i, j, stereo, pan) * self.post(from),
         };
-        let from_talkback = Some(from) == self.spec.talkback();
+        let from_talkback = Some(from) == self.talkback;
         let mut sum = 0.0;
         if strip.to == Some(to) && tap == after && !self.excluded(from) {
             sum += panned(sides);
@@ -264,7 +264,7 @@ impl Desk {
                 sum += level * place * point.1;
             }
         }
-        if Some(to) == self.spec.monitor() {
+        if Some(to) == self.monitor {
             sum += self.monitor_gain(from, to, tap, after, i, j, stereo);
         }
         if from_talkback { sum } else { sum * self.ducked(to) }

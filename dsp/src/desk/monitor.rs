@@ -21,7 +21,7 @@ impl Desk {
     }
 
     fn solo_mode(&self) -> usize {
-        let mode = self.spec.monitor().and_then(|m| self.tree.find(Owner::Strip(m), "solo/mode"));
+        let mode = self.monitor.and_then(|m| self.tree.find(Owner::Strip(m), "solo/mode"));
         self.num(mode) as usize
     }
 
@@ -92,7 +92,7 @@ impl Desk {
 
     /// The talkback while somebody speaks.
     fn speaking(&self) -> Option<usize> {
-        self.spec.talkback().filter(|t| !self.muted(*t))
+        self.talkback.filter(|t| !self.muted(*t))
     }
 
     fn talks_over_monitor(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::network::{Carry, Set};
 use crate::param::Value;
 use crate::ramp::Curve;
 use crate::tree::ParamId;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 impl Desk {
@@ -34,9 +35,9 @@ impl Desk {
         let mut sets = Vec::new();
         self.sets(&self.all_work(), &mut sets);
         let carry = before.map_or_else(Vec::new, |b| self.carried(b));
-        let lives = |bank: BankRef, lane: usize| carry.iter().any(|c| c.to == (bank, lane));
+        let lives: HashSet<_> = carry.iter().map(|c| c.to).collect();
         // What lives on keeps moving from where it is, so its settings follow as targets.
-        let after = sets.iter().filter(|s| place(s).is_some_and(|(b, l)| lives(b, l))).copied().collect();
+        let after = sets.iter().filter(|s| place(s).is_some_and(|seat| lives.contains(&seat))).copied().collect();
         for id in std::mem::take(&mut self.dirty) {
             self.marked[id.0 as usize] = false;
         }
@@ -85,6 +86,8 @@ impl Desk {
             rate: self.rate,
             path: self.path,
             ids: Vec::new(),
+            monitor: self.monitor,
+            talkback: self.talkback,
             dirty: Vec::new(),
             marked: Vec::new(),
             structural: false,

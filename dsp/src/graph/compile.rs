@@ -3,7 +3,7 @@
 
 use super::latency::{Latencies, latencies};
 use super::order::depths;
-use super::schedule::{KeyEdge, Ports, Schedule, schedule};
+use super::schedule::{KeyEdge, MixPlan, Ports, Schedule, schedule};
 use super::seats::{BankPlan, BankRef, Seat, seats};
 use super::verify::verify;
 use super::{Edge, EdgeTap, GraphSpec};
@@ -161,14 +161,15 @@ pub fn plan(spec: &GraphSpec, tree: &Tree, values: &[Value], rate: f64, path: Pa
     if !faults.is_empty() {
         return Err(PlanError::Unsound(faults));
     }
+    let at = |(i, m): (usize, &MixPlan)| ((m.from, m.tap, m.to, m.lane), i);
+    let places: HashMap<_, _> = schedule.mixes.iter().enumerate().map(at).collect();
     let mut mixes = HashMap::new();
     for edge in &edges {
         for &tap in edge.taps() {
             let BankRef::Wide(to) = seats[edge.to].bank else { continue };
             let lane = seats[edge.to].lane & !1;
             let from = seats[edge.from].bank;
-            let at = schedule.mixes.iter().position(|m| m.from == from && m.tap == tap && m.to == to && m.lane == lane);
-            mixes.extend(at.map(|at| ((edge.from, edge.to, tap), at)));
+            mixes.extend(places.get(&(from, tap, to, lane)).map(|&at| ((edge.from, edge.to, tap), at)));
         }
     }
     let delay = |s: usize| {

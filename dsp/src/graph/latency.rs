@@ -69,10 +69,14 @@ pub fn latencies<'a>(
     }
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&s| depth[s]);
+    let mut arriving = vec![Vec::new(); n];
+    for edge in edges {
+        arriving[edge.to].push(edge);
+    }
     for s in order {
-        let late = edges.iter().filter(|e| e.to == s && !e.solo).map(|e| l.at(e.from, e.tap)).max();
+        let late = arriving[s].iter().filter(|e| !e.solo).map(|e| l.at(e.from, e.tap)).max();
         l.input[s] = late.unwrap_or(0);
-        let solo = edges.iter().filter(|e| e.to == s && e.solo);
+        let solo = arriving[s].iter().filter(|e| e.solo);
         l.solo[s] = solo.flat_map(|e| e.taps().iter().map(|tap| l.at(e.from, *tap))).max().unwrap_or(0);
     }
     l

@@ -3,6 +3,7 @@
 use super::seats::{BankPlan, BankRef, Seat};
 use super::{Edge, EdgeTap, GraphSpec};
 use crate::graph::latency::Latencies;
+use std::collections::HashMap;
 use std::fmt;
 
 /// The ports of a bank of channels.
@@ -136,6 +137,10 @@ pub fn schedule(
 ) -> Schedule {
     let mut s = Schedule::default();
     let ports = Ports::of(spec);
+    let mut leaving: HashMap<BankRef, Vec<&Edge>> = HashMap::new();
+    for edge in edges {
+        leaving.entry(seats[edge.from].bank).or_default().push(edge);
+    }
     let depths = banks.iter().map(|b| b.depth).max().map_or(0, |d| d + 1);
     for depth in 0..depths {
         let here: Vec<&BankPlan> = banks.iter().filter(|b| b.depth == depth).collect();
@@ -174,7 +179,7 @@ pub fn schedule(
             }
         }
         for bank in &here {
-            mixes(&mut s, spec, edges, seats, bank, latencies);
+            mixes(&mut s, spec, leaving.get(&bank.bank).map_or(&[], |e| e), seats, bank, latencies);
             for (lane, who) in bank.lanes.iter().enumerate() {
                 if let Some((strip, side)) = *who
                     && let Some(port) = ports.output[strip].map(|first| first + side)
@@ -192,13 +197,14 @@ pub fn schedule(
     s
 }
 
-fn mixes(s: &mut Schedule, spec: &GraphSpec, edges: &[Edge], seats: &[Seat], bank: &BankPlan, latencies: &Latencies) {
-    for edge in edges.iter().filter(|e| seats[e.from].bank == bank.bank) {
+/// The mixes of a bank; `edges` are those that leave it.
+fn mixes(s: &mut Schedule, spec: &GraphSpec, edges: &[&Edge], seats: &[Seat], bank: &BankPlan, latencies: &Latencies) {
+    let mut found = HashMap::new();
+    for &edge in edges {
         let BankRef::Wide(to) = seats[edge.to].bank else { continue };
         let lane = seats[edge.to].lane & !1;
         for &tap in edge.taps() {
-            let at = s.mixes.iter().position(|m| m.from == bank.bank && m.tap == tap && m.to == to && m.lane == lane);
-            let at = at.unwrap_or_else(|| {
+            let at = *found.entry((tap, to, lane)).or_insert_with(|| {
                 s.steps.push(Step::Mix(s.mixes.len()));
                 s.mixes.push(MixPlan { from: bank.bank, tap, to, lane, wait: vec![0; bank.lanes.len()] });
                 s.mixes.len() - 1

@@ -21,8 +21,10 @@ const SIZES: [usize; 3] = [64, 512, 2048];
 /// Where each begins, in taps; the last is where the longest response may go on without end.
 const FROM: [usize; 4] = [64, 1024, 4096, usize::MAX];
 const LEVELS: usize = SIZES.len();
+/// The level whose past is long.
+const LONG: usize = LEVELS - 1;
 /// The longest transform.
-const LONGEST: usize = 2 * SIZES[LEVELS - 1];
+const LONGEST: usize = 2 * SIZES[LONG];
 /// Channels of a response.
 const CHANNELS: usize = 4;
 
@@ -41,6 +43,11 @@ impl Spectra {
     fn put(&mut self, at: usize, from: &[Complex<f32>], scale: f32) {
         let to = self.re[at..].iter_mut().zip(&mut self.im[at..]);
         to.zip(from).for_each(|((re, im), x)| (*re, *im) = (x.re * scale, x.im * scale));
+    }
+
+    fn copy(&mut self, from: &Spectra, begin: usize, end: usize) {
+        self.re[begin..end].copy_from_slice(&from.re[begin..end]);
+        self.im[begin..end].copy_from_slice(&from.im[begin..end]);
     }
 
     fn clear(&mut self) {
@@ -160,6 +167,9 @@ pub struct Convolver {
     phase: usize,
     /// Block of the grid that was begun.
     begun: u64,
+    /// How many bins of the longest partitions' past have come by [`Convolver::ahead`], a side, and the segment in
+    /// which that began.
+    copied: (usize, u64),
     bins: Vec<Complex<f32>>,
     time: Vec<f32>,
     scratch: Vec<Complex<f32>>,
@@ -188,6 +198,7 @@ impl Convolver {
             first: [0; LEVELS],
             phase: turn,
             begun: u64::MAX,
+            copied: (0, 0),
             bins: vec![Complex::default(); LONGEST / 2 + 1],
             time: vec![0.0; LONGEST],
             scratch: vec![Complex::default(); (0..LEVELS).map(scratch).max().unwrap_or(0)],
@@ -212,19 +223,55 @@ impl Convolver {
         self.begun = now / BLOCK as u64;
     }
 
-    /// Goes on with what another convolver of the same response and sides has heard; false where it is none.
-    pub fn carry(&mut self, from: &Self) -> bool {
-        if !Arc::ptr_eq(&self.impulse, &from.impulse) || self.sides != from.sides {
+    fn is_like(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.impulse, &other.impulse) && self.sides == other.sides
+    }
+
+    /// Copies some of what [`Convolver::carry`] from the same convolver will take over, `budget` bytes or little more,
+    /// and takes off what it used; true when all of the long memory is here.
+    pub fn ahead(&mut self, from: &Self, now: u64, budget: &mut usize) -> bool {
+        let all = from.lanes[LONG].first().map_or(0, |lane| lane.past.re.len());
+        if !self.is_like(from) || self.copied.0 == all {
+            return true;
+        }
+        let (begin, mut since) = self.copied;
+        if begin == 0 {
+            since = now / SIZES[LONG] as u64;
+        }
+        let bytes = size_of::<Complex<f32>>() * self.sides;
+        let end = all.min(begin + (*budget / bytes).max(BLOCK));
+        for (to, from) in self.lanes[LONG].iter_mut().zip(&from.lanes[LONG]) {
+            to.past.copy(&from.past, begin, end);
+        }
+        *budget = budget.saturating_sub((end - begin) * bytes);
+        self.copied = (end, since);
+        end == all
+    }
+
+    /// Goes on at frame `now` with what another convolver of the same response and sides has heard; false where it is
+    /// none. What [`Convolver::ahead`] copied is not copied again, but for what was written since.
+    pub fn carry(&mut self, from: &Self, now: u64) -> bool {
+        if !self.is_like(from) {
             return false;
         }
-        for (to, from) in self.lanes.iter_mut().flatten().zip(from.lanes.iter().flatten()) {
-            to.ring.copy_from_slice(&from.ring);
-            to.staged.copy_from_slice(&from.staged);
-            to.ready.copy_from_slice(&from.ready);
-            to.next.copy_from_slice(&from.next);
-            for (to, from) in [(&mut to.past, &from.past), (&mut to.sum, &from.sum)] {
-                to.re.copy_from_slice(&from.re);
-                to.im.copy_from_slice(&from.im);
+        let (copied, since) = std::mem::take(&mut self.copied);
+        for (level, (to, from)) in self.lanes.iter_mut().zip(&from.lanes).enumerate() {
+            let (count, bins) = (self.impulse.counts[level], SIZES[level] + 1);
+            for (to, from) in to.iter_mut().zip(from) {
+                to.ring.copy_from_slice(&from.ring);
+                to.staged.copy_from_slice(&from.staged);
+                to.ready.copy_from_slice(&from.ready);
+                to.next.copy_from_slice(&from.next);
+                to.sum.copy(&from.sum, 0, bins);
+                let begin = if level == LONG { copied } else { 0 };
+                to.past.copy(&from.past, begin, count * bins);
+                if begin > 0 {
+                    let written = since.saturating_sub(1)..=now / SIZES[level] as u64;
+                    for segment in written.take(count) {
+                        let slot = (segment % count as u64) as usize * bins;
+                        to.past.copy(&from.past, slot, slot + bins);
+                    }
+                }
             }
         }
         (self.first, self.begun, self.phase) = (from.first, from.begun, from.phase);
@@ -465,11 +512,45 @@ mod tests {
         first.forget(100);
         run(&mut first, 100, 64, &[x[0][..7777].to_vec()]);
         let mut second = Convolver::new(&h, 1, 0);
-        assert!(second.carry(&first));
+        assert!(second.carry(&first, 7877));
         let rest = run(&mut second, 7877, 64, &[x[0][7777..].to_vec()]);
         assert!(rest[0] == want[0][7777..]);
         let other = Arc::new(Impulse::new(&[room(3, 9000)]));
-        assert!(!Convolver::new(&other, 1, 3).carry(&first));
+        assert!(!Convolver::new(&other, 1, 3).carry(&first, 7877));
+    }
+
+    #[test]
+    fn long_memory_comes_ahead_and_is_not_copied_again() {
+        let (h, x) = (Arc::new(Impulse::new(&[room(3, 60_000)])), [noise(5, 120_000)]);
+        let mut whole = Convolver::new(&h, 1, 3);
+        whole.forget(0);
+        let want = run(&mut whole, 0, 64, &x);
+        let piece = |from: usize, to: usize| [x[0][from..to].to_vec()];
+        let (mut old, mut new) = (Convolver::new(&h, 1, 3), Convolver::new(&h, 1, 0));
+        old.forget(0);
+        run(&mut old, 0, 64, &piece(0, 80_000));
+        // The old one goes on meanwhile, over more than two segments.
+        let (mut now, mut calls) = (80_000, 0);
+        loop {
+            let mut budget = 4096;
+            let done = new.ahead(&old, now as u64, &mut budget);
+            calls += 1;
+            if done {
+                break;
+            }
+            run(&mut old, now as u64, 64, &piece(now, now + 64));
+            now += 64;
+        }
+        let bytes = new.lanes[LONG][0].past.re.len() * 8;
+        assert!(calls >= bytes / 4096 && now > 80_000 + 2 * SIZES[LONG], "{calls} calls until {now}");
+        // A mark in the oldest slot, which nothing has written meanwhile, stays.
+        let (count, bins) = (h.counts[LONG], SIZES[LONG] + 1);
+        let oldest = ((now / SIZES[LONG] + 2) % count) * bins;
+        let kept = std::mem::replace(&mut new.lanes[LONG][0].past.re[oldest], 99.0);
+        assert!(new.carry(&old, now as u64));
+        assert!(std::mem::replace(&mut new.lanes[LONG][0].past.re[oldest], kept) == 99.0);
+        let rest = run(&mut new, now as u64, 64, &piece(now, 120_000));
+        assert!(rest[0] == want[0][now..]);
     }
 
     #[test]

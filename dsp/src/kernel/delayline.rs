@@ -65,6 +65,8 @@ pub struct Lines<S> {
     since: Vec<u64>,
     size: usize,
     stride: usize,
+    /// Up to which frame each line has [`Lines::ahead`].
+    ahead: Vec<u64>,
 }
 
 impl<S: Sample> Lines<S> {
@@ -77,7 +79,7 @@ impl<S: Sample> Lines<S> {
         let mut data = vec![S::default(); count * stride];
         // Written now, so that the audio thread meets no fresh page.
         std::hint::black_box(&mut data).fill(S::default());
-        Lines { data, since: vec![0; count], size, stride }
+        Lines { data, since: vec![0; count], size, stride, ahead: vec![0; count] }
     }
 
     /// Frames each line reaches back.
@@ -219,21 +221,49 @@ impl<S: Sample> Lines<S> {
         to[..unknown].fill(S::default());
     }
 
-    /// Takes over what another line holds at frame `now` (the first not yet written), as far back
-    /// as both reach; true where something of it had to be left behind.
-    pub fn carry(&mut self, line: usize, from: &Self, from_line: usize, now: u64) -> bool {
-        let reach = self.size.min(from.size) as u64;
-        let oldest = from.since[from_line].max(now.saturating_sub(reach));
+    /// Copies some of what [`Lines::carry`] from the same line will take over, while that goes on to be written:
+    /// `budget` bytes of it, and in any case more than is written meanwhile. Takes off what it used; true when nothing
+    /// is left to do at frame `now`.
+    pub fn ahead(&mut self, line: usize, from: &Self, from_line: usize, now: u64, budget: &mut usize) -> bool {
+        let begin = self.oldest(from, from_line, now).max(self.ahead[line]);
+        let most = (*budget / size_of::<S>()).max(2 * CHUNK) as u64;
+        let end = now.min(begin + most).max(begin);
+        self.copy(line, from, from_line, begin, end);
+        *budget = budget.saturating_sub((end - begin) as usize * size_of::<S>());
+        self.ahead[line] = end;
+        end == now.max(begin)
+    }
+
+    /// [`Lines::ahead`] of all lines.
+    pub fn ahead_all(&mut self, from: &Self, now: u64, budget: &mut usize) -> bool {
+        (0..self.since.len()).fold(true, |done, line| self.ahead(line, from, line, now, budget) && done)
+    }
+
+    /// The first frame that another line has and this one can hold at `now`.
+    fn oldest(&self, from: &Self, from_line: usize, now: u64) -> u64 {
+        from.since[from_line].max(now.saturating_sub(self.size.min(from.size) as u64))
+    }
+
+    fn copy(&mut self, line: usize, from: &Self, from_line: usize, begin: u64, end: u64) {
         let own = &mut self.data[line * self.stride..(line + 1) * self.stride];
         let other = &from.data[from_line * from.stride..(from_line + 1) * from.stride];
-        let mut frame = oldest;
-        while frame < now {
+        let mut frame = begin;
+        while frame < end {
             let (a, b) = (frame as usize & (self.size - 1), frame as usize & (from.size - 1));
-            let n = (self.size - a).min(from.size - b).min((now - frame) as usize);
+            let n = (self.size - a).min(from.size - b).min((end - frame) as usize);
             own[a..a + n].copy_from_slice(&other[b..b + n]);
             frame += n as u64;
         }
-        own.copy_within(..PAD, self.size);
+    }
+
+    /// Takes over what another line holds at frame `now` (the first not yet written), as far back
+    /// as both reach; true where something of it had to be left behind. What [`Lines::ahead`] copied of it is not
+    /// copied again.
+    pub fn carry(&mut self, line: usize, from: &Self, from_line: usize, now: u64) -> bool {
+        let oldest = self.oldest(from, from_line, now);
+        let copied = std::mem::take(&mut self.ahead[line]);
+        self.copy(line, from, from_line, oldest.max(copied.min(now)), now);
+        self.data[line * self.stride..(line + 1) * self.stride].copy_within(..PAD, self.size);
         // What is older than the line reaches cannot be asked for.
         let room = (oldest + self.size as u64).saturating_sub(now) as usize;
         self.begin(line, oldest, room.min(CHUNK));
@@ -373,6 +403,36 @@ pub fn interpolate<S: Sample>(fir: &[f64; TAPS], from: &[S; CHUNK + TAPS], to: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_ahead_is_all_there_and_is_not_copied_again() {
+        let (mut old, mut new) = (Lines::<f32>::new(1, 4000), Lines::<f32>::new(1, 4000));
+        let mut now = 0;
+        let go_on = |old: &mut Lines<f32>, now: &mut u64| {
+            let block: [f32; CHUNK] = std::array::from_fn(|i| (*now + i as u64) as f32);
+            old.write(0, *now, &block);
+            *now += CHUNK as u64;
+        };
+        (0..100).for_each(|_| go_on(&mut old, &mut now));
+        let mut calls = 1;
+        // A budget of less than is written meanwhile gets there too.
+        while !new.ahead(0, &old, 0, now, &mut 16) {
+            go_on(&mut old, &mut now);
+            calls += 1;
+        }
+        assert!((20..100).contains(&calls), "{calls}");
+        let marked = now - 2000;
+        new.data[marked as usize & 4095] = -1.0;
+        go_on(&mut old, &mut now);
+        assert!(!new.carry(0, &old, 0, now));
+        let mut heard = [0.0; CHUNK];
+        for delay in (CHUNK..=4000).step_by(CHUNK / 2) {
+            new.read(0, now, delay, &mut heard);
+            for (frame, x) in (now - delay as u64..).zip(heard) {
+                assert!(x == if frame == marked { -1.0 } else { frame as f32 }, "{frame}: {x}");
+            }
+        }
+    }
 
     #[test]
     fn a_line_gives_back_what_it_was_given_and_silence_before() {

@@ -167,6 +167,11 @@ impl Fdn {
         (self.phase, self.origin) = (from.phase, from.origin);
     }
 
+    /// Copies some of what [`Fdn::carry`] will ask for; see [`Lines::ahead`].
+    pub fn ahead(&mut self, from: &Fdn, now: u64, budget: &mut usize) -> bool {
+        self.lines.ahead_all(&from.lines, now, budget)
+    }
+
     /// The frame that a chunk starting at `frame` must not pass.
     #[inline(always)]
     pub fn limit(&self, frame: u64) -> u64 {
@@ -195,23 +200,13 @@ impl Fdn {
             *from = self.lines.chunk(i, frame, self.lengths[i]);
         }
         for at in (0..n).step_by(TILE) {
-            let mut v = filters.tile(&mut self.absorption, &from, at, TILE.min(n - at));
-            hadamard_within(&mut v);
+            let v = filters.tile(&mut self.absorption, &from, at, TILE.min(n - at));
             let here = V::splat((frame % TURN) as f64 + at as f64) + ramp;
-            let mut sums = [V::zero(); 2];
-            for i in 0..LINES / 4 {
-                let [a, b, c, d] = four([v[i], v[i + 4], v[i + 8], v[i + 12]]);
-                let ((a, c), (b, d)) = (turns.turn(i, here, a, c), turns.turn(i + 4, here, b, d));
-                for (i, y) in [(i, a), (i + 4, b), (i + 8, c), (i + 12, d)] {
-                    let x = load::<V>(&input[i], at);
-                    let heard = direct.mul_add(x, y);
-                    let sum = &mut sums[i % 2];
-                    *sum = if OUT_SIGNS >> i & 1 != 0 { *sum - heard } else { *sum + heard };
-                    store(y + x, &mut lines[i], at);
-                }
-            }
-            store(sums[0], &mut out[0], at);
-            store(sums[1], &mut out[1], at);
+            let mut tile = Tile { v: &v, turns: &turns, here, direct, input, lines, at };
+            let sums = (tile.turn::<0>(V::zero()), tile.turn::<1>(V::zero()));
+            let sums = (tile.turn::<2>(sums.0), tile.turn::<3>(sums.1));
+            store(sums.0, &mut out[0], at);
+            store(sums.1, &mut out[1], at);
         }
         (self.x1, self.y1) = filters.state();
         for (i, line) in lines.iter().enumerate() {
@@ -263,6 +258,40 @@ impl Turns {
     }
 }
 
+/// A vector of frames of every line, in two halves.
+type Halves<V> = [[V; TILE]; 2];
+
+/// A vector of frames on its way from the filters back into the lines.
+struct Tile<'a, V> {
+    /// What comes out of the filters, through the first half of the matrix.
+    v: &'a Halves<V>,
+    turns: &'a Turns,
+    /// Frames since the rotations' exact values.
+    here: V,
+    direct: V,
+    input: &'a Block,
+    lines: &'a mut Block,
+    at: usize,
+}
+
+impl<V: Lanes<Elem = f32>> Tile<'_, V> {
+    /// The rest of the matrix for line `I` and every fourth after it; returns `sum` and what is heard of them. One
+    /// function for each `I`, so that signs are constants and sums stay in registers.
+    #[inline(always)]
+    fn turn<const I: usize>(&mut self, mut sum: V) -> V {
+        let [a, b, c, d] = four([self.v[0][I], self.v[0][I + 4], self.v[1][I], self.v[1][I + 4]]);
+        let ((a, c), (b, d)) = (self.turns.turn(I, self.here, a, c), self.turns.turn(I + 4, self.here, b, d));
+        for (k, y) in [a, b, c, d].into_iter().enumerate() {
+            let i = I + 4 * k;
+            let x = load::<V>(&self.input[i], self.at);
+            let heard = self.direct.mul_add(x, y);
+            sum = if OUT_SIGNS >> i & 1 != 0 { sum - heard } else { sum + heard };
+            store(y + x, &mut self.lines[i], self.at);
+        }
+        sum
+    }
+}
+
 /// The absorption filters while a chunk runs: one vector a half of the lines.
 struct Filters<V> {
     x1: [V; 2],
@@ -285,7 +314,8 @@ impl<V: Lanes<Elem = f32>> Filters<V> {
         (x1, y1)
     }
 
-    /// What comes out of the lines, filtered: a vector of frames a line. The first `m` frames count.
+    /// What comes out of the lines, filtered and through [`hadamard_within`]: a vector of frames a line. The first
+    /// `m` frames count.
     #[inline(always)]
     fn tile(
         &mut self,
@@ -293,20 +323,10 @@ impl<V: Lanes<Elem = f32>> Filters<V> {
         from: &[&[f32; CHUNK]; LINES],
         at: usize,
         m: usize,
-    ) -> [V; LINES] {
+    ) -> Halves<V> {
         let moving = absorption.moving();
-        let mut out = [V::zero(); LINES];
         if m == TILE && !moving {
-            for half in 0..2 {
-                let c = coefficients::<V>(absorption, half);
-                let x = half_of::<V>(from, half, at);
-                let mut rows = [V::zero(); TILE];
-                for j in 0..TILE {
-                    rows[j] = self.step(half, &c, x[j]);
-                }
-                transpose(&rows, &mut out, half);
-            }
-            return out;
+            return [self.steady(0, absorption, from, at), self.steady(1, absorption, from, at)];
         }
         let x = [half_of::<V>(from, 0, at), half_of::<V>(from, 1, at)];
         let mut rows = [[V::zero(); TILE]; 2];
@@ -318,7 +338,29 @@ impl<V: Lanes<Elem = f32>> Filters<V> {
                 absorption.advance();
             }
         }
-        (0..2).for_each(|half| transpose(&rows[half], &mut out, half));
+        let mut out = [transpose(&rows[0]), transpose(&rows[1])];
+        for half in &mut out {
+            hadamard_within(half);
+        }
+        out
+    }
+
+    /// A whole vector of frames of one half of the lines, coefficients at rest.
+    #[inline(always)]
+    fn steady(
+        &mut self,
+        half: usize,
+        absorption: &Coeffs<One32, ABSORPTION>,
+        from: &[&[f32; CHUNK]; LINES],
+        at: usize,
+    ) -> [V; TILE] {
+        let c = coefficients::<V>(absorption, half);
+        let mut rows = half_of::<V>(from, half, at);
+        for x in &mut rows {
+            *x = self.step(half, &c, *x);
+        }
+        let mut out = transpose(&rows);
+        hadamard_within(&mut out);
         out
     }
 
@@ -347,15 +389,15 @@ fn half_of<V: Lanes<Elem = f32>>(from: &[&[f32; CHUNK]; LINES], half: usize, at:
     V::columns(&lines, at)
 }
 
-/// A vector a frame to a vector a line.
+/// A vector a frame of one half of the lines to a vector a line.
 #[inline(always)]
-fn transpose<V: Lanes<Elem = f32>>(rows: &[V; TILE], out: &mut [V; LINES], half: usize) {
+fn transpose<V: Lanes<Elem = f32>>(rows: &[V; TILE]) -> [V; TILE] {
     let all = flat(rows);
     let mut frames = [all; TILE];
     for (j, frame) in frames.iter_mut().enumerate() {
         *frame = &all[j * TILE..(j + 1) * TILE];
     }
-    out[half * TILE..(half + 1) * TILE].copy_from_slice(&V::columns(&frames, 0));
+    V::columns(&frames, 0)
 }
 
 /// Sine of a phase (a turn is 2^32), within 4e-6.
@@ -378,8 +420,8 @@ pub fn four<V: Lanes>([a, b, c, d]: [V; 4]) -> [V; 4] {
 /// One half of the Hadamard matrix of order 16: [`four`] of every four neighbours. The other half is [`four`] of
 /// every fourth.
 #[inline(always)]
-pub fn hadamard_within<V: Lanes>(v: &mut [V; LINES]) {
-    for i in (0..LINES).step_by(4) {
+pub fn hadamard_within<V: Lanes>(v: &mut [V]) {
+    for i in (0..v.len()).step_by(4) {
         [v[i], v[i + 1], v[i + 2], v[i + 3]] = four([v[i], v[i + 1], v[i + 2], v[i + 3]]);
     }
 }

@@ -37,14 +37,7 @@ impl Lfo {
             (self.phase, self.speed, self.running) = (0.0, speed, 0);
             return;
         };
-        while self.running > 0 && self.steps[0].0 + self.span as u64 <= frame {
-            // A step that is over is a speed and, half its span late, a phase.
-            let (start, by) = self.steps[0];
-            self.speed += by;
-            self.phase = (self.phase - by * (start as f64 + 0.5 * self.span)).fract();
-            self.steps.copy_within(1.., 0);
-            self.running -= 1;
-        }
+        self.fold(frame);
         if self.running == MOST {
             self.running -= 1;
         }
@@ -55,6 +48,28 @@ impl Lfo {
         let start = if self.running == STEPS { self.steps[0].0 + self.span as u64 } else { frame };
         self.steps[self.running] = (start, speed - target);
         self.running += 1;
+    }
+
+    /// Makes of a step that is over a speed and, half its span late, a phase.
+    #[inline(always)]
+    fn fold(&mut self, frame: u64) {
+        while self.running > 0 && self.steps[0].0 + self.span as u64 <= frame {
+            let (start, by) = self.steps[0];
+            self.speed += by;
+            self.phase = (self.phase - by * (start as f64 + 0.5 * self.span)).fract();
+            self.steps.copy_within(1.., 0);
+            self.running -= 1;
+        }
+    }
+
+    /// Where the speed is steady: the phase at the last multiple of [`CHUNK`], in turns from −0.5 to 0.5, and the turns
+    /// a frame. For chunks that do not cross such a multiple.
+    #[inline(always)]
+    pub fn steady(&mut self, frame: u64) -> Option<(f64, f64)> {
+        // By the grid, so that the period does not show.
+        let grid = frame - frame % CHUNK as u64;
+        self.fold(grid);
+        (self.running == 0).then(|| (wrapped(self.phase + self.speed * grid as f64), self.speed))
     }
 
     /// The phase at each of some frames, in turns from −0.5 to 0.5.
@@ -85,6 +100,56 @@ impl Lfo {
     }
 }
 
+/// Sine and cosine of what a steady speed adds to the phase within a chunk: with these, any number of sines of
+/// that speed take a rotation a frame.
+#[derive(Clone)]
+pub struct Rotation {
+    speed: f64,
+    sin: [f64; CHUNK],
+    cos: [f64; CHUNK],
+}
+
+impl Rotation {
+    /// Of a speed of 0.
+    pub fn new() -> Rotation {
+        Rotation { speed: 0.0, sin: [0.0; CHUNK], cos: [1.0; CHUNK] }
+    }
+
+    /// Takes on a speed in turns a frame; costs something when it is another one.
+    #[inline(always)]
+    pub fn follow(&mut self, speed: f64) {
+        if speed != self.speed {
+            self.turn(speed);
+        }
+    }
+
+    #[inline(never)]
+    fn turn(&mut self, speed: f64) {
+        self.speed = speed;
+        for (t, (sin, cos)) in self.sin.iter_mut().zip(&mut self.cos).enumerate() {
+            let turns = speed * t as f64;
+            (*sin, *cos) = (sine(turns), sine(turns + 0.25));
+        }
+    }
+
+    /// The sine from the `from`th frame of a chunk to its end, by the phase `turns` in its first frame.
+    #[inline(always)]
+    pub fn sines(&self, turns: f64, from: usize) -> [f64; CHUNK] {
+        let (sin, cos) = (sine(turns), sine(turns + 0.25));
+        let mut to = [0.0; CHUNK];
+        for ((to, c), s) in to.iter_mut().zip(&self.cos[from..]).zip(&self.sin[from..]) {
+            *to = sin * c + cos * s;
+        }
+        to
+    }
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Less a whole number of turns.
 #[inline(always)]
 fn wrapped(turns: f64) -> f64 {
@@ -107,6 +172,26 @@ pub fn sine(turns: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rotation_is_the_sine_of_each_phase() {
+        let curve = Curve::new(48000.0);
+        let (mut lfo, mut rotation) = (Lfo::new(&curve), Rotation::new());
+        lfo.set(10.0 / 48000.0, When::Jump);
+        for frame in [0, 64, 96_000, 100_050] {
+            let (phase, speed) = lfo.steady(frame).expect("nothing was set");
+            rotation.follow(speed);
+            let from = (frame % CHUNK as u64) as usize;
+            let (sines, phases) = (rotation.sines(phase + 0.3, from), lfo.phases(frame, CHUNK));
+            for t in 0..CHUNK - from {
+                assert!((sines[t] - (TAU * (phases[t] + 0.3)).sin()).abs() < 2e-7, "{frame}, {t}");
+            }
+        }
+        lfo.set(1.0 / 48000.0, When::At(100_100));
+        assert!(lfo.steady(100_128).is_none());
+        // A glide that is over is none any more.
+        assert!(lfo.steady(102_000).is_some_and(|(_, speed)| (speed * 48000.0 - 1.0).abs() < 1e-9));
+    }
 
     #[test]
     fn it_is_a_sine_from_phase_0_that_goes_on_through_any_change() {

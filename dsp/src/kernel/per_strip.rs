@@ -79,6 +79,11 @@ pub trait Effect: Send + 'static {
     /// Takes over another effect of the same rate, signal, settings and movement, at frame `now`.
     fn carry(&mut self, from: &Self, now: u64);
 
+    /// See [`Process::ahead`]; `now` as in [`Effect::carry`].
+    fn ahead(&mut self, _from: &Self, _now: u64, _budget: &mut usize) -> bool {
+        true
+    }
+
     /// Does what is due at `frame`, the first of a chunk; the chunk ends at the frame returned at the latest.
     /// Called while the strip is silent too.
     #[inline(always)]
@@ -105,6 +110,7 @@ pub struct PerStrip<L, E: Effect> {
     /// Lanes that are part of a strip.
     used: u32,
     mix: Coeffs<L, 1>,
+    dry: [L; CHUNK],
     work: Box<E::Work>,
     /// The frame after the last block.
     now: u64,
@@ -187,6 +193,7 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
             shared,
             used: (0..L::N).filter(is_used).fold(0, |bits, lane| bits | 1 << lane),
             mix: Coeffs::new(build.curve, [0.0]),
+            dry: [L::zero(); CHUNK],
             work: Box::default(),
             now: 0,
         }
@@ -207,6 +214,20 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
         }
         if L::N > 1 {
             self.shared |= L::bits(ctx.pairs);
+        }
+    }
+
+    /// Whether nothing of the dry signal is heard in this block.
+    #[inline(always)]
+    fn is_wet(&self) -> bool {
+        !self.mix.moving() && L::bits(self.mix.now[0].ge(L::splat(1.0))) & self.used == self.used
+    }
+
+    /// Keeps the dry signal of at most [`CHUNK`] frames for [`PerStrip::mix`].
+    #[inline(always)]
+    pub fn keep(&mut self, io: &[L]) {
+        if !self.is_wet() {
+            self.dry[..io.len()].copy_from_slice(io);
         }
     }
 
@@ -274,30 +295,28 @@ impl<L: Lanes, E: Effect> PerStrip<L, E> {
         }
     }
 
-    /// Blends the effects' answers into the dry signal.
+    /// Blends the dry signal that was kept into the effects' answers.
     #[inline(always)]
-    pub fn mix(&mut self, frame: u64, wet: &[L], io: &mut [L]) {
+    pub fn mix(&mut self, frame: u64, io: &mut [L]) {
+        if self.is_wet() {
+            return;
+        }
         let mut at = 0;
         while at < io.len() {
             let here = frame + at as u64;
             self.mix.at(here);
             let moving = self.mix.moving();
             let n = if moving { (GRID - here % GRID) as usize } else { io.len() }.min(io.len() - at);
-            let (io, wet) = (&mut io[at..at + n], &wet[at..at + n]);
+            let (io, dry) = (&mut io[at..at + n], &self.dry[at..at + n]);
             if moving {
-                for (x, wet) in io.iter_mut().zip(wet) {
-                    *x = blend(self.mix.now[0], *wet, *x);
+                for (x, dry) in io.iter_mut().zip(dry) {
+                    *x = blend(self.mix.now[0], *x, *dry);
                     self.mix.advance();
                 }
             } else {
                 let m = self.mix.now[0];
-                if L::bits(m.ge(L::splat(1.0))) & self.used == self.used {
-                    // Lanes without a strip hold the same in both.
-                    io.copy_from_slice(wet);
-                } else {
-                    for (x, wet) in io.iter_mut().zip(wet) {
-                        *x = blend(m, *wet, *x);
-                    }
+                for (x, dry) in io.iter_mut().zip(dry) {
+                    *x = blend(m, *x, *dry);
                 }
             }
             at += n;
@@ -320,11 +339,9 @@ impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
         self.begin(ctx);
         let mut frame = ctx.frame;
         for io in io.chunks_mut(CHUNK) {
-            let mut wet = [L::zero(); CHUNK];
-            let wet = &mut wet[..io.len()];
-            wet.copy_from_slice(io);
-            self.answer(frame, wet);
-            self.mix(frame, wet, io);
+            self.keep(io);
+            self.answer(frame, io);
+            self.mix(frame, io);
             frame += io.len() as u64;
         }
         self.end(frame);
@@ -344,6 +361,13 @@ impl<L: Lanes, E: Effect> Process<L> for PerStrip<L, E> {
         if let (Some(to), Some(from)) = (&mut self.strips[lane], &from.strips[from.owner(from_lane)]) {
             (to.quiet, to.cleared) = (from.quiet, from.cleared);
             to.effect.carry(&from.effect, self.now);
+        }
+    }
+
+    fn ahead(&mut self, lane: usize, from: &Self, from_lane: usize, budget: &mut usize) -> bool {
+        match (&mut self.strips[lane], &from.strips[from.owner(from_lane)]) {
+            (Some(to), Some(other)) => to.effect.ahead(&other.effect, from.now, budget),
+            _ => true,
         }
     }
 

@@ -15,7 +15,7 @@ use super::{Build, Params, Part, Processor, Targets};
 use crate::block::{load, store};
 use crate::kernel::delayline::{CHUNK, Crossfade, Lines};
 use crate::kernel::interp::{Place, SHORTEST, Table};
-use crate::kernel::lfo::{self, Lfo};
+use crate::kernel::lfo::{self, Lfo, Rotation};
 use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides, fill};
 use crate::lanes::{COLUMNS, Lanes};
 use crate::param::{Decl, Unit};
@@ -134,6 +134,7 @@ pub struct Choir {
     curve: Arc<Curve>,
     lines: Lines<f32>,
     lfo: Lfo,
+    rotation: Rotation,
     shape: Crossfade<Shape>,
     feedback: Gain,
 }
@@ -146,6 +147,7 @@ impl Choir {
             curve: curve.clone(),
             lines: Lines::new(2, longest + 2 * CHUNK),
             lfo: Lfo::new(curve),
+            rotation: Rotation::new(),
             shape: Crossfade::new(Shape { delay: 100.0, depth: 0.0, voices: 1, spread: 0.0 }),
             feedback: Gain::new(curve, 0.0),
         }
@@ -188,14 +190,39 @@ impl Choir {
     }
 }
 
+/// Where the sine that moves the voices is over a chunk.
+enum Swing<'a> {
+    /// Its speed is steady: the phase at the last multiple of [`CHUNK`], what follows it, and from which frame on.
+    Steady(f64, &'a Rotation, usize),
+    /// The phase at each frame.
+    Moving([f64; CHUNK]),
+}
+
+impl Swing<'_> {
+    /// The sine, some turns ahead.
+    #[inline(always)]
+    fn sines(&self, ahead: f64) -> [f64; CHUNK] {
+        match self {
+            Swing::Steady(phase, rotation, from) => rotation.sines(phase + ahead, *from),
+            Swing::Moving(phases) => {
+                let mut to = [0.0; CHUNK];
+                for t in 0..CHUNK {
+                    to[t] = lfo::sine(phases[t] + ahead);
+                }
+                to
+            }
+        }
+    }
+}
+
 /// Where a shape's voices are on one side.
 #[inline(always)]
-fn place(shape: &Shape, side: usize, phases: &[f64; CHUNK], to: &mut Places) {
+fn place(shape: &Shape, side: usize, swing: &Swing, to: &mut Places) {
     for v in 0..shape.voices.min(VOICES) {
-        let ahead = v as f64 / shape.voices as f64 + side as f64 * shape.spread;
+        let sines = swing.sines(v as f64 / shape.voices as f64 + side as f64 * shape.spread);
         let (whole, row, rest) = (&mut to.whole[v], &mut to.row[v], &mut to.rest[v]);
         for t in 0..CHUNK {
-            let delay = shape.delay + shape.depth * lfo::sine(phases[t] + ahead);
+            let delay = shape.delay + shape.depth * sines[t];
             let place = Place::new(delay.max(SHORTEST as f64));
             (whole[t], row[t], rest[t]) = (place.whole, place.row, place.rest);
         }
@@ -224,6 +251,10 @@ impl Effect for Choir {
         self.feedback.clone_from(&from.feedback);
     }
 
+    fn ahead(&mut self, from: &Choir, now: u64, budget: &mut usize) -> bool {
+        self.lines.ahead_all(&from.lines, now, budget)
+    }
+
     #[inline(always)]
     fn at(&mut self, frame: u64) -> u64 {
         self.shape.at(frame, &self.curve)
@@ -234,13 +265,19 @@ impl Effect for Choir {
         let Chunk { frame, n, stereo } = chunk;
         let sides = 1 + usize::from(stereo);
         let feedback = fill(&mut self.feedback, chunk);
-        let phases = self.lfo.phases(frame, n);
+        let swing = match self.lfo.steady(frame) {
+            Some((phase, speed)) => {
+                self.rotation.follow(speed);
+                Swing::Steady(phase, &self.rotation, frame as usize % CHUNK)
+            }
+            None => Swing::Moving(self.lfo.phases(frame, n)),
+        };
         let (old, new) = self.shape.heard();
         let (old, new) = (old.copied(), *new);
         for side in 0..sides {
-            place(&new, side, &phases, &mut work.0[side][0]);
+            place(&new, side, &swing, &mut work.0[side][0]);
             if let Some(old) = &old {
-                place(old, side, &phases, &mut work.0[side][1]);
+                place(old, side, &swing, &mut work.0[side][1]);
             }
         }
         let gain = |shape: &Shape| ((shape.voices as f32).sqrt().recip(), (shape.voices as f32).recip());

@@ -128,11 +128,19 @@ impl Effect for Space {
         self.enter.clone_from(&from.enter);
         (0..2).for_each(|i| _ = self.before.carry(i, &from.before, i, now));
         if let Some(to) = &mut self.convolver
-            && !from.convolver.as_ref().is_some_and(|from| to.carry(from))
+            && !from.convolver.as_ref().is_some_and(|from| to.carry(from, now))
         {
             to.forget(now);
             self.enter.set(0.0, When::Jump);
             self.enter.set(1.0, When::At(now));
+        }
+    }
+
+    fn ahead(&mut self, from: &Space, now: u64, budget: &mut usize) -> bool {
+        let before = self.before.ahead_all(&from.before, now, budget);
+        match (&mut self.convolver, &from.convolver) {
+            (Some(to), Some(from)) => to.ahead(from, now, budget) && before,
+            _ => before,
         }
     }
 

@@ -168,6 +168,17 @@ impl<L: Lanes> Process<L> for Delay<L> {
         to.seam = if left_behind { Some(self.now) } else { other.seam.filter(|_| known) };
     }
 
+    fn ahead(&mut self, lane: usize, from: &Self, from_lane: usize, budget: &mut usize) -> bool {
+        if self.max_frames == 0 || from.max_frames == 0 || from.written != from.now {
+            return true;
+        }
+        match (&mut self.lines, &from.lines) {
+            (Bank::Narrow(to), Bank::Narrow(other)) => to.ahead(lane, other, from_lane, from.now, budget),
+            (Bank::Wide(to), Bank::Wide(other)) => to.ahead(lane, other, from_lane, from.now, budget),
+            _ => true,
+        }
+    }
+
     fn tail(&self, lane: usize) -> u64 {
         let (old, new) = self.lanes[lane].tap.heard();
         old.map_or(0, Tap::reach).max(new.reach()).max(self.lanes[lane].tap.target().reach()) as u64

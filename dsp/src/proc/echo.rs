@@ -147,6 +147,10 @@ impl Effect for Loop {
         }
     }
 
+    fn ahead(&mut self, from: &Loop, now: u64, budget: &mut usize) -> bool {
+        self.lines.ahead_all(&from.lines, now, budget)
+    }
+
     #[inline(always)]
     fn at(&mut self, frame: u64) -> u64 {
         let end = self.taps.at(frame, &self.curve);

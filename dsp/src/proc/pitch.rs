@@ -155,6 +155,10 @@ impl Effect for Shifter {
         (self.left, self.alike) = (from.left, from.alike);
     }
 
+    fn ahead(&mut self, from: &Shifter, now: u64, budget: &mut usize) -> bool {
+        self.lines.ahead_all(&from.lines, now, budget)
+    }
+
     #[inline(always)]
     fn at(&mut self, frame: u64) -> u64 {
         frame - frame % GRID + GRID

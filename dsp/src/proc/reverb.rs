@@ -93,12 +93,10 @@ impl<L: Lanes> Process<L> for Bank<L> {
         self.rooms.begin(ctx);
         let mut frame = ctx.frame;
         for io in io.chunks_mut(CHUNK) {
-            let mut wet = [L::zero(); CHUNK];
-            let wet = &mut wet[..io.len()];
-            wet.copy_from_slice(io);
-            svf::run(&mut self.cuts, frame, wet);
-            self.rooms.answer(frame, wet);
-            self.rooms.mix(frame, wet, io);
+            self.rooms.keep(io);
+            svf::run(&mut self.cuts, frame, io);
+            self.rooms.answer(frame, io);
+            self.rooms.mix(frame, io);
             frame += io.len() as u64;
         }
         self.rooms.end(frame);
@@ -114,6 +112,10 @@ impl<L: Lanes> Process<L> for Bank<L> {
         for (to, from) in self.cuts.iter_mut().zip(&from.cuts) {
             to.carry(lane, from, from_lane);
         }
+    }
+
+    fn ahead(&mut self, lane: usize, from: &Self, from_lane: usize, budget: &mut usize) -> bool {
+        self.rooms.ahead(lane, &from.rooms, from_lane, budget)
     }
 
     fn tail(&self, lane: usize) -> u64 {
@@ -136,6 +138,10 @@ impl Effect for Tank {
 
     fn carry(&mut self, from: &Tank, now: u64) {
         self.take_over(from, now);
+    }
+
+    fn ahead(&mut self, from: &Tank, now: u64, budget: &mut usize) -> bool {
+        self.copy_ahead(from, now, budget)
     }
 
     #[inline(always)]

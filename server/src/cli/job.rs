@@ -83,7 +83,8 @@ pub struct Job {
 impl Job {
     /// A desk and its cues by frame, in periods of `period` frames.
     pub fn new(mut desk: Desk, player: cues::Player, groups: Vec<(u64, Vec<Cue>)>, rate: f64, period: usize) -> Job {
-        let (engine, mut handle) = engine(rate, 0.0);
+        let (mut engine, mut handle) = engine(rate, 0.0);
+        engine.unhurried();
         let (n, m) = (desk.plan().ports.inputs.len(), desk.plan().ports.outputs.len());
         let (adopt, meters) = desk.adopt(None, (0..n).collect(), (0..m).collect());
         // The queue is empty.

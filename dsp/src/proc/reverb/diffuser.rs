@@ -47,6 +47,14 @@ impl Diffuser {
         (0..LINES).for_each(|i| _ = self.scatter.carry(i, &from.scatter, i, now));
     }
 
+    /// Copies some of what [`Diffuser::carry`] will ask for; see [`Lines::ahead`].
+    pub fn ahead(&mut self, from: &Diffuser, now: u64, budget: &mut usize) -> bool {
+        let allpass = self.allpass.ahead_all(&from.allpass, now, budget);
+        let spread = self.spread.ahead_all(&from.spread, now, budget);
+        let scatter = self.scatter.ahead_all(&from.scatter, now, budget);
+        allpass && spread && scatter
+    }
+
     /// One chunk: `x` is what goes in, then the early reflections; `out` is for the network.
     #[inline(always)]
     pub fn run<V: Lanes<Elem = f32>>(&mut self, geometry: &Geometry, frame: u64, n: usize, x: &mut Sides, out: &mut Block) {

@@ -150,6 +150,14 @@ impl Tank {
         self.fdn.carry(&from.fdn, now);
     }
 
+    /// Copies some of what [`Tank::take_over`] will ask for; see [`Lines::ahead`].
+    pub fn copy_ahead(&mut self, from: &Tank, now: u64, budget: &mut usize) -> bool {
+        let before = self.before.ahead_all(&from.before, now, budget);
+        let diffuser = self.diffuser.ahead(&from.diffuser, now, budget);
+        let network = self.fdn.ahead(&from.fdn, now, budget);
+        before && diffuser && network
+    }
+
     /// Does what is due at `frame`, the first of a chunk; the chunk must not pass the frame returned.
     #[inline(always)]
     pub fn due(&mut self, frame: u64) -> u64 {
