@@ -63,6 +63,7 @@ def agree(page, selector, console, address):
 def travel(page, console):
     """The page's tapers are the console's."""
     for address, values in (("/ch/1/fader", (-144, -85, -52.5, -33.3, -12, 0, 7)), ("/ch/1/pan", (-1, 0.25)), ("/ch/1/eq/1/freq", (20, 440, 15000)), ("/ch/1/comp/ratio", (1, 4, 100))):
+        before = console.ask(address)
         for value in values:
             console.send(address, float(value))
             wanted = console.ask(f"/norm{address}")
@@ -70,7 +71,7 @@ def travel(page, console):
                 "import('/assets/store.js').then(async ({ toNorm, fromNorm }) => { const meta = await window.headroom.about("
                 f"{address!r}); const n = toNorm(meta, {value}); return [n, fromNorm(meta, n)]; }})")
             check(f"{address} {value} stands where the console has it", near(got, wanted, 1e-5) and near(back, value, 0.01 * abs(value) + 1e-3), f"{got:.4f}")
-        console.send(address, float(values[0]))
+        console.send(address, before)
 
 
 def curves(page):
