@@ -236,7 +236,11 @@ impl<S: Sample> Lines<S> {
 
     /// [`Lines::ahead`] of all lines.
     pub fn ahead_all(&mut self, from: &Self, now: u64, budget: &mut usize) -> bool {
-        (0..self.since.len()).fold(true, |done, line| self.ahead(line, from, line, now, budget) && done)
+        let mut done = true;
+        for line in 0..self.since.len() {
+            done &= self.ahead(line, from, line, now, budget);
+        }
+        done
     }
 
     /// The first frame that another line has and this one can hold at `now`.

@@ -190,7 +190,8 @@ impl Choir {
     }
 }
 
-/// Where the sine that moves the voices is over a chunk.
+/// Where the sine that moves the voices is over a chunk. It lives on the stack, so its size costs nothing.
+#[allow(clippy::large_enum_variant)]
 enum Swing<'a> {
     /// Its speed is steady: the phase at the last multiple of [`CHUNK`], what follows it, and from which frame on.
     Steady(f64, &'a Rotation, usize),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::address::{AddressSpace, Node};
-use headroom_dsp::param::Unit;
+use headroom_dsp::param::{Taper, Unit};
 use headroom_dsp::proc::PROCESSORS;
 use std::collections::HashSet;
 
