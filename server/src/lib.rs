@@ -11,6 +11,7 @@ pub mod cues;
 pub mod demo;
 pub mod hub;
 pub mod metering;
+pub mod midi;
 pub mod net;
 pub mod record;
 pub mod rig;

@@ -11,6 +11,7 @@ use crate::cues::{self, Cue, Player};
 use crate::demo::band::Song;
 use crate::demo::source::BandSource;
 use crate::hub::Hub;
+use crate::midi::{self, Surfaces};
 use crate::net::{Event, Mail, Server, Sockets, moment};
 use crate::record::{Recorder, Recording};
 use crate::rig::{self, Rig};
@@ -129,6 +130,7 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
     if args.rehearse {
         rig.settings.osc.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         rig.settings.osc.peers.clear();
+        rig.settings.surfaces.clear();
     }
     let cues = args.cues.as_deref().map_or(Ok(Vec::new()), cues::load).map_err(Fail::Input)?;
     let mut record = Vec::new();
@@ -197,7 +199,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
         connects: !session.rehearse,
     };
     let ports = Ports::of(&session.rig.spec);
-    let backend = backend::open(session.kind, &config, port_specs(&ports)).map_err(|e| Fail::running(e.to_string()))?;
+    let surfaces = Surfaces::new(&session.rig.settings.surfaces);
+    let all_ports = [port_specs(&ports), surfaces.ports()].concat();
+    let backend = backend::open(session.kind, &config, all_ports).map_err(|e| Fail::running(e.to_string()))?;
     if let Err(error) = lock_memory() {
         tracing::warn!("{}", advice("locked memory", error));
     }
@@ -230,7 +234,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let inputs = ports.inputs.len();
     let from_state = session.state.as_ref().map(|_| loaded.from_state);
     let (writer, aside) = opened.writer();
-    let options = LiveOptions { taps, source, memory: loaded.memory, writer };
+    let options = LiveOptions { taps, source, memory: loaded.memory, writer, surfaces };
     let console = if session.demo {
         let song = Arc::new(Song::render(format.rate));
         Console::start(desk, backend, options, |live| {
@@ -248,17 +252,20 @@ fn play(mut session: Session) -> Result<(), Fail> {
     }
     let backend = console.status().backend;
     let line = standing(&console);
+    let lines = console.take_midi();
     let revision =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
     let hub = Hub::new(console, &session.rig.settings.osc, revision, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
     let ended = mail.clone();
+    let surfaces = midi::start(mail.clone(), lines).map_err(|e| Fail::running(e.to_string()))?;
     let thread = std::thread::Builder::new().name("hub".into()).spawn(move || server.run());
     let thread = thread.map_err(|e| Fail::running(e.to_string()))?;
     let heard = backend == "JACK";
     let shown = silent() || (!heard && std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let cue_player = CuePlayer::new(session.cues, player, rate, first);
     let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && shown, line, &thread);
+    surfaces.stop();
     ended.send(Event::Stop);
     match thread.join() {
         Ok(Ok(hub)) => hub.into_mixer().stop(),

@@ -5,6 +5,8 @@ mod read;
 pub use read::read;
 
 use super::node::Table;
+use headroom_protocol::midi::surface::layer::Layer;
+use headroom_protocol::midi::takeover::Mode;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -182,6 +184,41 @@ pub struct SurfaceConfig {
     pub kind: String,
     /// Name of its role.
     pub role: Option<String>,
+    /// `port` of the surface whose row of faders it makes longer.
+    pub extends: Option<String>,
+    /// It stands at its left.
+    pub left: bool,
+    /// Position of its faders at 0 dB, of 16383, where it is not the usual one.
+    pub unity: Option<u16>,
+    /// How its faders take over, where they have no motors.
+    pub takeover: Option<Mode>,
+    /// The layer that it begins with.
+    pub layer: Option<Layer>,
+    /// Strips of its user's layer.
+    pub strips: Vec<String>,
+    /// What the rec button of a strip turns over.
+    pub rec: Option<String>,
+    /// What keys do: name, and an address or a command.
+    pub buttons: Vec<(String, String)>,
+}
+
+impl SurfaceConfig {
+    /// A surface that is as its kind usually is.
+    pub fn new(port: &str, kind: &str) -> SurfaceConfig {
+        SurfaceConfig {
+            port: port.into(),
+            kind: kind.into(),
+            role: None,
+            extends: None,
+            left: false,
+            unity: None,
+            takeover: None,
+            layer: None,
+            strips: Vec::new(),
+            rec: None,
+            buttons: Vec::new(),
+        }
+    }
 }
 
 /// Everything that a rig says beyond the graph.

@@ -1,6 +1,6 @@
 //! The tables that are not part of the graph, read.
 
-use super::{AudioConfig, Backend, DialectConfig, Net, OscConfig, Peer, Role, Settings, SurfaceConfig, Token};
+use super::{AudioConfig, Backend, DialectConfig, Net, OscConfig, Peer, Role, Settings, Token};
 use crate::rig::diagnose::Report;
 use crate::rig::node::{Item, Node, Table};
 use crate::rig::section::Section;
@@ -9,6 +9,8 @@ use std::ops::Range;
 
 /// Roles that are there without being named: everything, and next to nothing.
 const BUILT_IN_ROLES: [&str; 2] = ["engineer", "none"];
+
+mod surfaces;
 
 struct Reader<'r> {
     report: &'r mut Report,
@@ -38,9 +40,7 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> Settings {
     settings.xair = reader.dialect(root, "xair", 10024);
     if let Some((_, table)) = root.table("midi", reader.report) {
         let mut section = Section::new(table, "[midi]");
-        for (node, table) in section.tables("surface", reader.report) {
-            settings.surfaces.extend(reader.surface(node, table));
-        }
+        settings.surfaces = surfaces::read(&mut section, &mut reader);
         settings.midi_maps = section.tables("map", reader.report).into_iter().map(|(_, t)| t.clone()).collect();
         section.finish(reader.report);
     }
@@ -61,7 +61,6 @@ const UNBUILT: &[(&str, &str)] = &[
     ("http", "no effect"),
     ("x32", "no effect"),
     ("xair", "no effect"),
-    ("midi", "no effect"),
 ];
 
 impl Reader<'_> {
@@ -220,20 +219,6 @@ impl Reader<'_> {
         let role = self.role(&mut section);
         section.finish(self.report);
         on.then_some(DialectConfig { listen, role })
-    }
-
-    fn surface(&mut self, node: &Node, table: &Table) -> Option<SurfaceConfig> {
-        let mut section = Section::new(table, "[[midi.surface]]");
-        let port = section.text("port", self.report);
-        let kind = section.text("kind", self.report);
-        let role = self.role(&mut section);
-        for key in ["port", "kind"] {
-            if table.get(key).is_none() {
-                self.report.error(&node.span, format!("this surface has no `{key}`"), format!("expected {key} = \"…\""));
-            }
-        }
-        section.finish(self.report);
-        Some(SurfaceConfig { port: port?.into(), kind: kind?.into(), role })
     }
 
     fn roles(&mut self, root: &mut Section<'_>, settings: &mut Settings) {

@@ -1,0 +1,333 @@
+//! The thread of the surfaces.
+
+use super::setup::{Surfaces, controller, rows};
+use crate::backend::midi::{LONGEST, Line};
+use crate::backend::realtime::monotonic_nanos;
+use crate::console::Console;
+use crate::net::{Event, LinkId, Mail};
+use crate::rig::SurfaceConfig;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use headroom_dsp::graph::GraphSpec;
+use headroom_dsp::tree::Tree;
+use headroom_protocol::midi::MS;
+use headroom_protocol::midi::controller::{Clock, Controller};
+use headroom_protocol::midi::remote::Remote;
+use headroom_protocol::osc::encode::{Arg, Encoder};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often rings are looked into while something moves: the audio thread wakes nobody.
+const LOOK: Duration = Duration::from_millis(1);
+/// The same while all is quiet, and where nothing is plugged in.
+const QUIET: Duration = Duration::from_millis(4);
+const ASLEEP: Duration = Duration::from_millis(50);
+/// Silence after which all is quiet, in nanoseconds.
+const ACTIVE: u64 = 2_000 * MS;
+/// How often it is asked whether the rig changed, in nanoseconds.
+const ASK: u64 = 250 * MS;
+/// How often what passes by itself is drawn (the clock, values that were shown), in nanoseconds.
+const REDRAW: u64 = 50 * MS;
+/// A surface brings two cables; it is greeted when both are there.
+const SETTLE: u64 = 20 * MS;
+
+/// What a surface is told, and how often at most in Hz.
+const SUBSCRIBED: &[(&str, f32)] = &[("//", 100.0), ("//meter/out", 20.0), ("/main/loudness/momentary", 10.0)];
+
+/// What the thread hears.
+enum News {
+    /// From the hub, for the desk of this number.
+    Told(u64, Vec<u8>),
+    /// The console is made of this now.
+    Console(Box<Known>),
+    /// The program ends.
+    Stop,
+}
+
+/// What surfaces are made for.
+struct Known {
+    spec: Arc<GraphSpec>,
+    tree: Arc<Tree>,
+    rate: f64,
+    surfaces: Surfaces,
+}
+
+/// The running thread.
+pub struct Host {
+    inbox: Sender<News>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Host {
+    /// Ends it; surfaces keep what they show.
+    pub fn stop(mut self) {
+        let _ = self.inbox.send(News::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Serves the surfaces of the console behind `mail` over these lines.
+///
+/// # Errors
+/// Where there is no thread to be had.
+pub fn start(mail: Mail<Console>, lines: Vec<Line>) -> std::io::Result<Host> {
+    let (sender, inbox) = unbounded();
+    let served = Served {
+        mail,
+        inbox,
+        sender: sender.clone(),
+        lines,
+        known: None,
+        desks: Vec::new(),
+        numbers: 0,
+        next_ask: 0,
+        active: 0,
+        encoder: Encoder::new(),
+    };
+    let thread = std::thread::Builder::new().name("surfaces".into()).spawn(move || served.run())?;
+    Ok(Host { inbox: sender, thread: Some(thread) })
+}
+
+/// One port of a surface.
+struct Seat {
+    name: String,
+    line: Option<usize>,
+    /// Cables that were ever made, as far as they were seen.
+    made: u32,
+    /// When it is to be greeted.
+    greet_at: Option<u64>,
+    open: bool,
+}
+
+/// One surface.
+struct Desk {
+    number: u64,
+    link: LinkId,
+    remote: Remote,
+    controller: Box<dyn Controller>,
+    seats: Vec<Seat>,
+    drawn: u64,
+    draw_at: u64,
+}
+
+struct Served {
+    mail: Mail<Console>,
+    inbox: Receiver<News>,
+    sender: Sender<News>,
+    lines: Vec<Line>,
+    known: Option<Known>,
+    desks: Vec<Desk>,
+    numbers: u64,
+    next_ask: u64,
+    /// When something last came from a surface, or went to one.
+    active: u64,
+    encoder: Encoder,
+}
+
+impl Served {
+    fn run(mut self) {
+        loop {
+            match self.inbox.recv_timeout(self.patience()) {
+                Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(news) => self.hear(news),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            while let Ok(news) = self.inbox.try_recv() {
+                if let News::Stop = news {
+                    return;
+                }
+                self.hear(news);
+            }
+            let now = monotonic_nanos();
+            if now >= self.next_ask {
+                self.next_ask = now + ASK;
+                self.ask();
+            }
+            let clock = local_time();
+            for desk in &mut self.desks {
+                if desk.serve(&mut self.lines, &self.mail, now, clock) {
+                    self.active = now;
+                }
+            }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let plugged = self.desks.iter().flat_map(|d| &d.seats).any(|s| s.open || s.greet_at.is_some());
+        match plugged {
+            true if monotonic_nanos().saturating_sub(self.active) < ACTIVE => LOOK,
+            true => QUIET,
+            false => ASLEEP,
+        }
+    }
+
+    /// Asks the hub whether the console is still what is known of it.
+    fn ask(&self) {
+        let known = self.known.as_ref().map(|k| (k.spec.clone(), k.rate, k.surfaces.configs().clone()));
+        let answer = self.sender.clone();
+        self.mail.send(Event::Errand(Box::new(move |hub| {
+            let console = hub.mixer();
+            let (desk, surfaces) = (console.desk(), console.surfaces());
+            let same = |(spec, rate, configs): (Arc<GraphSpec>, f64, Arc<[SurfaceConfig]>)| {
+                Arc::ptr_eq(&spec, desk.spec()) && rate == desk.rate() && Arc::ptr_eq(&configs, surfaces.configs())
+            };
+            if !known.is_some_and(same) {
+                let (spec, tree) = (desk.spec().clone(), desk.tree().clone());
+                let known = Known { spec, tree, rate: desk.rate(), surfaces: surfaces.clone() };
+                let _ = answer.send(News::Console(Box::new(known)));
+            }
+        })));
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Told(number, packet) => {
+                if let Some(desk) = self.desks.iter_mut().find(|d| d.number == number) {
+                    desk.remote.told(&packet);
+                }
+            }
+            News::Console(known) => self.take(*known),
+            News::Stop => {}
+        }
+    }
+
+    /// The console is made of something else, or the rig names other surfaces.
+    fn take(&mut self, known: Known) {
+        let before = self.known.replace(known);
+        let Some(known) = &self.known else { return };
+        let same_surfaces = before.as_ref().is_some_and(|b| b.surfaces.configs() == known.surfaces.configs());
+        if same_surfaces && before.is_some_and(|b| b.spec == known.spec && b.rate == known.rate) {
+            return;
+        }
+        if same_surfaces {
+            for desk in &mut self.desks {
+                desk.remote = Remote::new(known.spec.clone(), known.tree.clone(), known.rate);
+                desk.controller.attach(&desk.remote);
+                let packet = message(&mut self.encoder, "/unsubscribe", &[]);
+                self.mail.send(Event::Packet(desk.link, packet));
+                subscribe(&self.mail, desk.link, &mut self.encoder);
+            }
+            return;
+        }
+        for desk in self.desks.drain(..) {
+            self.mail.send(Event::Closed(desk.link));
+        }
+        let configs = known.surfaces.configs().clone();
+        for (leader, row) in rows(&configs) {
+            let remote = Remote::new(known.spec.clone(), known.tree.clone(), known.rate);
+            let controller = match controller(&configs, leader, &row, &remote) {
+                Ok(controller) => controller,
+                Err(reason) => {
+                    tracing::warn!(surface = configs[leader].port, "this surface is not served: {reason}");
+                    continue;
+                }
+            };
+            let seat = |at: &usize| {
+                let config = &configs[*at];
+                Seat { name: config.port.clone(), line: known.surfaces.line(config), made: 0, greet_at: None, open: false }
+            };
+            let seats = row.iter().map(seat).collect();
+            self.numbers += 1;
+            let (number, sender) = (self.numbers, self.sender.clone());
+            let link = open(&self.mail, &configs[leader], move |packet| {
+                let _ = sender.send(News::Told(number, packet.to_vec()));
+            });
+            subscribe(&self.mail, link, &mut self.encoder);
+            self.desks.push(Desk { number, link, remote, controller, seats, drawn: 0, draw_at: 0 });
+        }
+    }
+}
+
+/// A link to the hub, with the role that the rig gives to this surface.
+fn open(mail: &Mail<Console>, config: &SurfaceConfig, deliver: impl FnMut(&[u8]) + Send + 'static) -> LinkId {
+    mail.open(format!("surface {}", config.port), Box::new(deliver))
+}
+
+fn subscribe(mail: &Mail<Console>, link: LinkId, encoder: &mut Encoder) {
+    for (pattern, hz) in SUBSCRIBED {
+        let packet = message(encoder, "/subscribe", &[Arg::from(*pattern), Arg::Int(60), Arg::Float(*hz)]);
+        mail.send(Event::Packet(link, packet));
+    }
+}
+
+fn message(encoder: &mut Encoder, address: &str, args: &[Arg]) -> Vec<u8> {
+    let mut out = Vec::new();
+    encoder.message(address, args.iter().cloned(), &mut out);
+    out
+}
+
+impl Desk {
+    /// Takes what came, sends what is due. True where anything did.
+    fn serve(&mut self, lines: &mut [Line], mail: &Mail<Console>, now: u64, clock: Clock) -> bool {
+        let mut touched = false;
+        let mut buffer = [0; LONGEST];
+        for (port, seat) in self.seats.iter_mut().enumerate() {
+            let Some(line) = seat.line.and_then(|line| lines.get_mut(line)) else { continue };
+            touched |= seat.watch(line, port, &mut *self.controller, now);
+            while let Some(bytes) = line.receive(&mut buffer) {
+                self.controller.receive(port, bytes, &mut self.remote, now);
+                touched = true;
+            }
+        }
+        for wish in self.remote.take_wishes() {
+            mail.send(Event::Packet(self.link, wish));
+        }
+        self.remote.take_moved();
+        if let Some(error) = self.remote.take_error() {
+            tracing::info!(surface = self.seats.first().map(|s| s.name.as_str()), "{error}");
+        }
+        if touched || self.remote.changes() != self.drawn || now >= self.draw_at {
+            (self.drawn, self.draw_at) = (self.remote.changes(), now + REDRAW);
+            self.controller.draw(&self.remote, now, clock);
+        }
+        let mut out = Vec::new();
+        for (port, seat) in self.seats.iter().enumerate().filter(|(_, s)| s.open) {
+            let Some(line) = seat.line.and_then(|line| lines.get_mut(line)) else { continue };
+            while line.has_room() && self.controller.next(port, now, &mut out) {
+                line.send(&out);
+                out.clear();
+                touched = true;
+            }
+        }
+        touched
+    }
+}
+
+impl Seat {
+    /// Sees cables come and go. True where one came.
+    fn watch(&mut self, line: &Line, port: usize, controller: &mut dyn Controller, now: u64) -> bool {
+        let (made, cables) = (line.plug().made(), line.plug().cables());
+        if made != self.made {
+            self.made = made;
+            self.greet_at = Some(now + SETTLE);
+            return true;
+        }
+        if cables == 0 && self.open {
+            tracing::info!(surface = self.name, "a surface has gone; it is waited for");
+            controller.unplugged(port);
+            self.open = false;
+        }
+        if cables > 0 && self.greet_at.is_some_and(|at| at <= now) {
+            tracing::info!(surface = self.name, "a surface is here");
+            (self.greet_at, self.open) = (None, true);
+            controller.plugged(port, now);
+        }
+        false
+    }
+}
+
+/// The time of day where this machine is.
+fn local_time() -> Clock {
+    // SAFETY: `time` takes null, and `localtime_r` fills the struct that is ours from the time that is ours.
+    let (hour, minute, second) = unsafe {
+        let now = libc::time(std::ptr::null_mut());
+        let mut local: libc::tm = std::mem::zeroed();
+        if libc::localtime_r(&now, &mut local).is_null() {
+            return (0, 0, 0);
+        }
+        (local.tm_hour, local.tm_min, local.tm_sec)
+    };
+    (hour as u8, minute as u8, second.min(59) as u8)
+}
