@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench quality soak deb vm-test clean
+.PHONY: help run test bench quality soak storm fuzz deb vm-test clean
 
 help:   ## this list
 	@sed -n 's/^\([a-z-]*\): *## */  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -19,6 +19,12 @@ bench:  ## the figures: cost per strip and sample, with the machine they were me
 
 quality: ## every quality bar, measured on files that the program renders; WHAT="eq limiter" for some
 	@scripts/quality.sh $(WHAT)
+
+fuzz:   ## coverage-guided fuzzing of every decoder; TIME=60 seconds each, WHAT="osc rig" for some
+	@scripts/fuzz.sh $(or $(TIME),60) $(WHAT)
+
+storm:  ## everything that an attacker on the network can do at once, for 60 seconds
+	@HEADROOM_STORM=$(or $(TIME),60) cargo test -p headroom-e2e --test hostile -- --nocapture
 
 soak:   ## MINUTES=60 of storm on the festival rig, and a verdict in docs/soak.txt; RIG=… for another rig
 	@scripts/soak.sh $(or $(MINUTES),60) $(RIG)

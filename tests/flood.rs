@@ -203,8 +203,13 @@ fn flooded(dir: &Path, seconds: usize) -> Flood {
     println!("{:.0} single packets a second", single as f64 / took.as_secs_f64());
     let slowest = asker.join().expect("the asker is answered");
 
-    // Its answer comes behind all that was sent before, and with it the count of what was dropped.
+    // Who sends much has a buffer of its own, and what did not fit in it is counted a moment later.
     osc.command("/ping", []);
+    eventually("all that was sent is read or counted as lost", || {
+        let status = osc.status();
+        let since = |name: &str| status.number(name) - before.number(name);
+        since("packets") + since("kernel-dropped") >= (in_bundles + single) as f64
+    });
     let (status, elapsed) = (osc.status(), began.elapsed().as_secs_f64());
     let sound = hall.recorded();
     let audio_after = Thread::of(server.pid(), audio.id).expect("the audio thread");
@@ -289,12 +294,17 @@ fn what_the_kernel_dropped_is_counted_and_told() {
     eventually("what is left is read", || osc.status().number("packets") > before.number("packets") + 10.0);
     osc.send("/ch/2/fader", [OscType::Float(-8.0)]);
     assert_eq!(osc.number("/ch/2/fader"), -8.0);
-    let status = osc.status();
-    let since = |name: &str| status.number(name) - before.number(name);
-    println!("{sent} sent to a frozen server, {} read, {} dropped", since("packets"), since("kernel-dropped"));
-    assert!(since("kernel-dropped") > 0.0);
-    let lost = sent as f64 - since("packets") - since("kernel-dropped");
-    assert!((-1_000.0..=0.0).contains(&lost), "{lost} packets went nowhere");
+    // Drops that no later packet told of are looked up now and then.
+    let mut last = String::new();
+    eventually("every packet is read or counted as lost", || {
+        let status = osc.status();
+        let since = |name: &str| status.number(name) - before.number(name);
+        let (read, dropped, shed) = (since("packets"), since("kernel-dropped"), since("shed"));
+        last = format!("{sent} sent to a frozen server, {read} read, {dropped} dropped, {shed} shed");
+        // The questions of this test are read as well.
+        dropped > 0.0 && (0.0..=1_000.0).contains(&(read + dropped + shed - sent as f64))
+    });
+    println!("{last}");
 }
 
 /// The far end of process times and what reaches the hall in time are measured by the clock on the wall. On a machine

@@ -15,10 +15,10 @@ name = "Band"
 input = "band:out"
 pan = -1
 fader = -6
-[[channel]]
+send.heard = { level = 0, tap = "input", pan = -1 }
+[[bus]]
 name = "Heard"
-input = "band:out"
-to = "none"
+kind = "aux"
 chain = []
 [main]
 output = ["hall:in", "playback:2"]
@@ -32,7 +32,8 @@ fn ramp() -> Vec<f32> {
     (1..=RAMP).map(|n| n as f32 * 0.5 / RAMP as f32).collect()
 }
 
-/// What JACK delivered and what main made of it, both from the same frame on, while the period changes.
+/// What JACK delivered and what main made of it, both from the same frame on, while the period changes. Both are of one
+/// port: JACK may run a client before its source when a period was late, so two ports may differ by a period then.
 fn changed_while_playing(dir: &std::path::Path) -> (Vec<f32>, Vec<f32>) {
     let jackd = Jackd::start_realtime(48_000, 64);
     let file = |name: &str| dir.join(name);
@@ -47,8 +48,8 @@ fn changed_while_playing(dir: &std::path::Path) -> (Vec<f32>, Vec<f32>) {
     let hall = Peer::open("hall", vec![0.0]);
     let (main, level) = (file("main.wav"), 0.5 * 10f64.powf(-6.0 / 20.0));
     let connected = |when: &str| {
-        for (port, others) in [("in-band", vec!["band:out"]), ("in-heard", vec!["band:out"]), ("out-main-l", vec!["hall:in"])] {
-            eventually(&format!("{port} is connected {when}"), || jackd.connections(&format!("headroom:{port}")) == others);
+        for (port, others) in [("in-band", "band:out"), ("out-main-l", "hall:in")] {
+            eventually(&format!("{port} is connected {when}"), || jackd.connections(&format!("headroom:{port}")) == [others]);
         }
         // Nothing was registered twice or left behind.
         let ports = jackd.lsp(&["headroom:"]);

@@ -17,6 +17,7 @@
 
 mod explain;
 mod shape;
+pub mod sight;
 mod walk;
 
 pub use explain::{nearest, quoted};
@@ -25,6 +26,7 @@ use headroom_dsp::graph::{GraphSpec, StripKind};
 use headroom_dsp::param::Decl;
 use headroom_dsp::tree::{Entry, Owner, ParamId, Slot, Tree};
 use shape::Shape;
+pub use sight::Sight;
 use std::collections::HashMap;
 
 /// Hash map for names: quick on short text. Its keys come from the rig, never from the network.

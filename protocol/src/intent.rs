@@ -7,7 +7,7 @@
 
 pub mod command;
 
-use crate::address::{AddressSpace, Target, quoted};
+use crate::address::{Sight, Target, quoted};
 use crate::coerce::{self, Coerced, Refused};
 use crate::osc::decode::{Args, Bundle, Message, Packet};
 use crate::osc::time::IMMEDIATE;
@@ -50,6 +50,8 @@ pub enum Intent {
     ClientPort(u16),
     /// Send these bytes back, a whole message, when all that came before has reached the engine.
     Ping(Box<[u8]>),
+    /// Take the role of this token, or tell which role it is.
+    Login(Option<Secret>),
     /// Tell name, version, rig, rate, period, revision.
     Info,
     /// Tell how the server is.
@@ -82,6 +84,16 @@ pub enum Intent {
     Nothing,
     /// Several that take effect in one frame.
     Bundle(Box<Group>),
+}
+
+/// What must not be told again: it does not show in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Box<str>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// A value for a parameter.
@@ -170,15 +182,15 @@ pub struct Change {
     pub maker: Option<ClientId>,
 }
 
-/// The intent of a message.
+/// The intent of a message, of a client that sees this much of the console.
 ///
 /// # Errors
 ///
 /// [`Error`] for unknown addresses, refused arguments and commands used wrongly.
 #[inline]
-pub fn parse(message: &Message<'_>, space: &AddressSpace) -> Result<Intent, Error> {
+pub fn parse<'s>(message: &Message<'_>, space: impl Into<Sight<'s>>) -> Result<Intent, Error> {
     let mut budget = MAX_MATCHES;
-    parse_within(message, space, &mut budget)
+    parse_within(message, space.into(), &mut budget)
 }
 
 /// The intent of a whole packet; a bundle is one [`Intent::Bundle`], whatever became of its messages.
@@ -186,7 +198,8 @@ pub fn parse(message: &Message<'_>, space: &AddressSpace) -> Result<Intent, Erro
 /// # Errors
 ///
 /// [`Error`] as [`parse`], and for bundles of more than [`MAX_MESSAGES`].
-pub fn parse_packet(packet: &Packet<'_>, space: &AddressSpace) -> Result<Intent, Error> {
+pub fn parse_packet<'s>(packet: &Packet<'_>, space: impl Into<Sight<'s>>) -> Result<Intent, Error> {
+    let space = space.into();
     match packet {
         Packet::Message(message) => parse(message, space),
         Packet::Bundle(bundle) => {
@@ -200,7 +213,7 @@ pub fn parse_packet(packet: &Packet<'_>, space: &AddressSpace) -> Result<Intent,
 }
 
 /// Depth is bounded by the decoder.
-fn group(bundle: &Bundle<'_>, space: &AddressSpace, budget: &mut usize) -> Group {
+fn group(bundle: &Bundle<'_>, space: Sight<'_>, budget: &mut usize) -> Group {
     let time = bundle.time.max(IMMEDIATE);
     let mut items = Vec::new();
     for element in bundle.elements() {
@@ -221,7 +234,7 @@ fn group(bundle: &Bundle<'_>, space: &AddressSpace, budget: &mut usize) -> Group
 
 /// `budget` is how many addresses patterns may still reach.
 #[inline]
-fn parse_within(message: &Message<'_>, space: &AddressSpace, budget: &mut usize) -> Result<Intent, Error> {
+fn parse_within(message: &Message<'_>, space: Sight<'_>, budget: &mut usize) -> Result<Intent, Error> {
     match space.target(message.address) {
         Some(target) => on_target(target, message.args, space).map_err(|r| Error::new(message.address, r.reason)),
         None => elsewhere(message, space, budget).map_err(|reason| Error::new(message.address, reason)),
@@ -229,7 +242,7 @@ fn parse_within(message: &Message<'_>, space: &AddressSpace, budget: &mut usize)
 }
 
 #[inline]
-fn on_target(target: Target, args: Args<'_>, space: &AddressSpace) -> Result<Intent, Refused> {
+fn on_target(target: Target, args: Args<'_>, space: Sight<'_>) -> Result<Intent, Refused> {
     if !args.is_empty() {
         return set(target, args, space).map(Intent::Set);
     }
@@ -240,7 +253,7 @@ fn on_target(target: Target, args: Args<'_>, space: &AddressSpace) -> Result<Int
 }
 
 #[inline]
-fn set(target: Target, args: Args<'_>, space: &AddressSpace) -> Result<Set, Refused> {
+fn set(target: Target, args: Args<'_>, space: Sight<'_>) -> Result<Set, Refused> {
     let decl = space.decl(target.param);
     let coerced = if target.norm { coerce::norm(decl, args) } else { coerce::plain(decl, args, space.rate()) };
     coerced.map(|Coerced { value, clamped }| Set { target, value, clamped })
@@ -248,11 +261,14 @@ fn set(target: Target, args: Args<'_>, space: &AddressSpace) -> Result<Set, Refu
 
 /// Commands, patterns, and what is neither.
 #[cold]
-fn elsewhere(message: &Message<'_>, space: &AddressSpace, budget: &mut usize) -> Result<Intent, String> {
+fn elsewhere(message: &Message<'_>, space: Sight<'_>, budget: &mut usize) -> Result<Intent, String> {
     if let Some(command) = command::named(message.address) {
         return command.parse(message, space);
     }
     if !is_pattern(message.address) {
+        if space.is_terse() {
+            return Err(space.explain(message.address));
+        }
         let word = message.address.trim_start_matches('/');
         let commands = command::COMMANDS.iter().map(|c| c.address.trim_start_matches('/'));
         return Err(match crate::address::nearest(word, commands) {
@@ -287,7 +303,7 @@ fn elsewhere(message: &Message<'_>, space: &AddressSpace, budget: &mut usize) ->
 }
 
 /// A pattern named in an argument: it can be compiled, and where it has no wildcards it is there.
-fn pattern(text: &str, space: &AddressSpace) -> Result<Pattern, String> {
+fn pattern(text: &str, space: Sight<'_>) -> Result<Pattern, String> {
     let pattern = Pattern::parse(text).map_err(|bad| format!("{} {bad}", quoted(text)))?;
     if !is_pattern(text) && space.target(text).is_none() {
         return Err(space.explain(text));

@@ -22,6 +22,7 @@ mod run;
 mod send;
 mod soak;
 mod status;
+mod token;
 
 use crate::audiofile::{Bits, Shape};
 use crate::rig::{self, Rig};
@@ -104,6 +105,8 @@ enum Command {
     Soak(soak::SoakArgs),
     /// A loop through JACK, measured by a signal.
     Latency(latency::LatencyArgs),
+    /// A token for a role, and its line for the rig.
+    Token(token::TokenArgs),
     /// The errors of a rig, or the graph it makes.
     Check(check::CheckArgs),
     /// A rig to start from.
@@ -177,6 +180,7 @@ pub fn main() -> ExitCode {
         Command::Soak(args) => soak::run(&args),
         Command::Latency(args) => latency::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Render(args) => render::run(&args),
     };
     match done {

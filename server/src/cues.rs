@@ -28,6 +28,14 @@ pub struct Cue {
 pub fn load(path: &Path) -> Result<Vec<Cue>, String> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {name}: {e}"))?;
+    read(&text, &name.to_string())
+}
+
+/// Reads cues from their text; `name` is the file's in messages.
+///
+/// # Errors
+/// Each bad line, on a line of its own.
+pub fn read(text: &str, name: &str) -> Result<Vec<Cue>, String> {
     let mut cues = Vec::new();
     let mut errors = String::new();
     // Editors of another system put a byte order mark in front.

@@ -15,12 +15,14 @@
 pub mod client;
 mod command;
 mod figures;
+mod login;
 mod message;
 pub mod meters;
 pub mod mixer;
 pub mod outbox;
 pub mod peers;
 mod preset;
+pub mod roles;
 mod status;
 mod taps;
 mod timed;
@@ -28,7 +30,7 @@ mod view;
 pub mod watch;
 
 use crate::rig::Shelf;
-use crate::rig::settings::{Net, OscConfig, Peer};
+use crate::rig::settings::{Net, Peer, Settings};
 use client::{Client, Clients, Sort, Way};
 use figures::Figures;
 use headroom_dsp::desk::Desk;
@@ -42,6 +44,7 @@ use meters::Board;
 use mixer::Mixer;
 use outbox::{Begun, Outbox};
 use preset::Saving;
+use roles::{By, Roles, Standing};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use timed::Timed;
@@ -58,6 +61,8 @@ const BUSY_TURN: u64 = 500_000;
 const FLUSH: u64 = 1_000_000;
 /// Time between two looks at leases and the backend.
 const SWEEP: u64 = 250_000_000;
+/// Packets to subscribers after which a turn ends.
+const PUMPED: usize = 32;
 /// Most bytes of an address that `/error` echoes.
 const ECHOED: usize = 200;
 
@@ -90,10 +95,14 @@ pub struct Hub<M> {
     clients: Clients,
     /// Clients with subscriptions.
     watching: Vec<ClientId>,
+    /// Place of the one that was told last.
+    told_last: usize,
     out: Outbox,
     allow: Vec<Net>,
     peers: Vec<ClientId>,
     new_peers: Option<Vec<Peer>>,
+    roles: Roles,
+    gate: login::Gate,
     /// Number of the last round that changed something, or of a batch; rising, and wrapping.
     revision: i32,
     first_revision: i32,
@@ -128,13 +137,15 @@ pub struct Hub<M> {
 impl<M: Mixer> Hub<M> {
     /// A hub for a console. `first_revision` should differ from start to start, so that a client that
     /// outlived the server does not take an old number for a present one.
-    pub fn new(mut mixer: M, osc: &OscConfig, first_revision: i32, mut wall: Wall) -> Hub<M> {
+    pub fn new(mut mixer: M, settings: &Settings, first_revision: i32, mut wall: Wall) -> Hub<M> {
         mixer.keep(&[], first_revision);
         let shelf = mixer.shelf();
         let desk = mixer.desk();
         let space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         let board = Board::new(desk.spec(), desk.tree());
         let params = space.len();
+        let roles = Roles::new(settings, &space);
+        let osc = &settings.osc;
         let standing = Figures::new(desk.tree(), wall().nanos);
         Hub {
             mixer,
@@ -142,10 +153,13 @@ impl<M: Mixer> Hub<M> {
             board,
             clients: Clients::default(),
             watching: Vec::new(),
+            told_last: 0,
             out: Outbox::default(),
             allow: osc.allow.clone(),
             peers: Vec::new(),
             new_peers: (!osc.peers.is_empty()).then(|| osc.peers.clone()),
+            roles,
+            gate: login::Gate::default(),
             revision: first_revision,
             first_revision,
             changed: vec![first_revision; params],
@@ -237,18 +251,19 @@ impl<M: Mixer> Hub<M> {
         if let Some(known) = self.clients.by_address(from) {
             return Some(known);
         }
-        self.open(Way::Udp(from), now)
+        self.open(Way::Udp(from), Standing::Guest, now)
     }
 
-    /// Adds a client of a connection; `None` where its host is not served, or where there are too many.
-    pub fn open(&mut self, way: Way, now: u64) -> Option<ClientId> {
-        if let Way::Udp(from) | Way::Tcp(from) = way
-            && !self.serves(from.ip())
-        {
+    /// Adds a client with a role; `None` where its host is not served, or where there are too many.
+    pub fn open(&mut self, way: Way, standing: Standing, now: u64) -> Option<ClientId> {
+        // A peer is told whatever its network: the rig names it.
+        let is_asked = !matches!(way, Way::Peer(_));
+        if is_asked && way.host().is_some_and(|host| !self.serves(host)) {
             self.counters.refused += 1;
             return None;
         }
-        let id = self.clients.add(way, now);
+        let role = self.roles.of(&standing);
+        let id = self.clients.add(way, standing, role, now);
         if id.is_none() {
             self.counters.refused += 1;
         }
@@ -279,9 +294,9 @@ impl<M: Mixer> Hub<M> {
         match decode::packet(bytes) {
             Ok(Packet::Message(message)) => {
                 self.reach = 0;
-                self.message(from, &message, now);
+                self.message(self.by(from), &message, now);
             }
-            Ok(packet) => self.bundle(from, &packet, now),
+            Ok(packet) => self.bundle(self.by(from), &packet, now),
             Err(_) => self.counters.malformed += 1,
         }
     }
@@ -305,8 +320,14 @@ impl<M: Mixer> Hub<M> {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
         }
-        for at in 0..self.watching.len() {
-            self.pump(self.watching[at], now);
+        // Many subscribers are told one after the other, so that none keeps the hub from its sockets.
+        let (count, before) = (self.watching.len(), self.out.len());
+        for _ in 0..count {
+            self.told_last = (self.told_last + 1) % count;
+            self.pump(self.watching[self.told_last], now);
+            if self.out.len() - before > PUMPED {
+                break;
+            }
         }
     }
 
@@ -397,11 +418,11 @@ impl<M: Mixer> Hub<M> {
 
     /// Leases, and what the backend has to say.
     fn sweep(&mut self, now: u64) {
-        let Hub { watching, clients, space, board, .. } = self;
+        let Hub { watching, clients, space, board, roles, .. } = self;
         watching.retain(|id| {
             let Some(client) = clients.get_mut(*id) else { return false };
             let Some(watch) = client.watch.as_mut() else { return false };
-            if watch.expire(client.seen, now, space, board) {
+            if watch.expire(client.seen, now, roles.sight(client.role, space), board) {
                 client.span.in_scope(|| tracing::debug!(left = watch.subs().len(), "a lease ran out"));
             }
             !watch.is_empty()
@@ -493,6 +514,7 @@ impl<M: Mixer> Hub<M> {
         for ping in ready {
             if let Some(client) = self.clients.get_mut(ping.from) {
                 client.pings -= 1;
+                client.ping_bytes -= ping.message.len();
                 let begun = self.out.raw(&ping.message);
                 self.answer(ping.from, begun, now);
             }
@@ -503,11 +525,11 @@ impl<M: Mixer> Hub<M> {
     fn reload(&mut self) -> Result<(), String> {
         let before = self.snapshot();
         let reloaded = self.mixer.reload()?;
-        let osc = reloaded.rig.settings.osc;
-        self.allow = osc.allow;
+        let settings = reloaded.rig.settings;
+        self.allow.clone_from(&settings.osc.allow);
         self.dismiss();
-        self.new_peers = Some(osc.peers);
-        self.rebuild();
+        self.rebuild(&settings);
+        self.new_peers = Some(settings.osc.peers);
         let desk = self.mixer.desk();
         let other = |id: &ParamId| before.get(self.space.canonical(*id)) != Some(desk.get(*id));
         let changed: Vec<ParamId> = self.told_values().filter(other).collect();
@@ -518,9 +540,9 @@ impl<M: Mixer> Hub<M> {
     /// Forgets who is not served any more.
     fn dismiss(&mut self) {
         let allow = &self.allow;
-        let outside = |c: &Client| match c.way {
-            Way::Udp(at) | Way::Tcp(at) => !allow.iter().any(|net| net.contains(at.ip())),
-            _ => false,
+        let outside = |c: &Client| {
+            let is_asked = !matches!(c.way, Way::Peer(_));
+            is_asked && c.way.host().is_some_and(|host| !allow.iter().any(|net| net.contains(host)))
         };
         let gone: Vec<ClientId> = self.clients.iter_mut().filter(|(_, c)| outside(c)).map(|(id, _)| id).collect();
         gone.into_iter().for_each(|id| self.close(id));
@@ -538,7 +560,7 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// Everything that depends on the tree, after it changed.
-    fn rebuild(&mut self) {
+    fn rebuild(&mut self, settings: &Settings) {
         let desk = self.mixer.desk();
         self.space = AddressSpace::new(desk.spec(), desk.tree()).at_rate(desk.rate());
         self.board = Board::new(desk.spec(), desk.tree());
@@ -554,9 +576,11 @@ impl<M: Mixer> Hub<M> {
         self.figures.clear();
         self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();
+        self.set_roles(settings);
         for (_, client) in self.clients.iter_mut() {
+            let sight = self.roles.sight(client.role, &self.space);
             if let Some(watch) = &mut client.watch {
-                watch.rematch(&self.space, &self.board);
+                watch.rematch(sight, &self.board);
             }
         }
     }

@@ -2,13 +2,14 @@
 //!
 //! One thread, one `epoll`. The hub works where the packets are read, so a set costs no hand-over
 //! between threads, and a flood is met by reading later, not by a queue: what cannot be read yet stays
-//! in its socket's buffer. Each socket has its turn (one `recvmmsg`, or one read of a stream) before
-//! any has a second one.
+//! in its socket's buffer. Of the sockets that have something the one is read next that had least of
+//! the thread's time lately, about a millisecond's worth at once, and none has more than half of all time ([`share`]).
 //!
-//! A UDP client with a lease gets a connected socket on the same port. The kernel prefers it for the
-//! packets of this client, so that whoever floods fills a buffer of his own.
+//! A UDP client with a lease, or one that sends much, gets a connected socket on the same port. The kernel prefers it
+//! for the packets of this client, so that whoever floods fills a buffer of his own.
 
 mod server;
+mod share;
 mod tcp;
 pub mod udp;
 

@@ -27,6 +27,9 @@ use headroom_dsp::graph::{GraphSpec, GroupSpec, StripKind};
 use headroom_dsp::lanes::Path as LanePath;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, Slot, Tree};
+use headroom_protocol::address::AddressSpace;
+use headroom_protocol::intent::command::COMMANDS;
+use headroom_protocol::pattern::Pattern;
 use route::Edge;
 use section::Section;
 use std::path::Path;
@@ -93,12 +96,14 @@ fn read(text: &str, file: &str, shelf: &mut Shelf) -> Result<Rig, RigErrors> {
     let document = node::read(&mut report);
     if report.errors() > 0 {
         // What follows would be guesses about half a document.
+        report.hide_tokens();
         report.sort();
         return Err(RigErrors(report));
     }
     let mut root = Section::new(&document, "this rig");
     let name = root.text("name", &mut report).map_or_else(|| stem(file), str::to_string);
-    let settings = settings::read(&mut root, &mut report);
+    let (mut settings, rules) = settings::read(&mut root, &mut report);
+    settings.anchor(Path::new(file).parent().unwrap_or(Path::new("")));
     let tempo = root.raw("tempo");
     let mut drafts = drafts(&mut root, shelf, &mut report);
     let mut spec = GraphSpec {
@@ -137,6 +142,7 @@ fn read(text: &str, file: &str, shelf: &mut Shelf) -> Result<Rig, RigErrors> {
     edges.extend(reader.keys.into_iter().map(|(to, from, span)| Edge { from, to, key: true, span }));
     route::check_loops(&edges, &spec, &mut report);
     followers(&drafts, &spec, &mut values, &mut report);
+    check_rules(&rules, &spec, &tree, &mut report);
     if report.errors() == 0 {
         compiles(&spec, &tree, &values, &settings, &mut report);
     }
@@ -146,6 +152,24 @@ fn read(text: &str, file: &str, shelf: &mut Shelf) -> Result<Rig, RigErrors> {
         return Err(RigErrors(report));
     }
     Ok(Rig { spec, tree, values, settings, report })
+}
+
+/// Patterns of roles that mean nothing here.
+fn check_rules(rules: &[settings::Rule], spec: &GraphSpec, tree: &Tree, report: &mut Report) {
+    if rules.is_empty() {
+        return;
+    }
+    let space = AddressSpace::new(spec, tree);
+    for rule in rules {
+        let Ok(pattern) = Pattern::parse(&rule.pattern) else { continue };
+        let command = COMMANDS.iter().any(|c| pattern.matches(c.address));
+        if !command && space.meant(&pattern).is_empty() {
+            let finding = report.warning(&rule.span, format!("{} matches nothing", rule.pattern), "no effect");
+            if let Some(help) = space.explain_pattern(&rule.pattern, COMMANDS.iter().map(|c| c.address)) {
+                finding.help(help);
+            }
+        }
+    }
 }
 
 /// The engine's own word on the graph: what passed above and fails there has no place in the file.

@@ -33,7 +33,7 @@ mod surface;
 mod wav;
 
 pub use headroom::Headroom;
-pub use isolate::{isolated, isolated_for};
+pub use isolate::{apart, isolated, isolated_for};
 pub use jackd::{Jackd, tool};
 pub use needs::{here, in_path};
 pub use osc::{Osc, Status, message};

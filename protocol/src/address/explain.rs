@@ -1,6 +1,7 @@
 //! What is wrong with an address, in words, and what stands at one.
 
 use super::{AddressSpace, Head, Kind, NORM, Node, shape};
+use crate::pattern::Part;
 use headroom_dsp::tree::ParamId;
 
 /// Most of a part that is quoted, in bytes: replies to strangers stay short.
@@ -74,6 +75,43 @@ impl AddressSpace {
             }
             _ => format!("unknown address: no {} below {here}", quoted(part)),
         }
+    }
+
+    /// Where a pattern that means nothing leaves the tree, and the name that was probably meant there. `commands` are
+    /// addresses beside the tree.
+    pub fn explain_pattern<'a>(&self, pattern: &str, commands: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        if let Some(plain) = pattern.strip_prefix(NORM).filter(|p| p.starts_with('/')) {
+            return Some(format!("`{plain}` is the same parameter in either spelling"));
+        }
+        let path = pattern.strip_prefix('/')?;
+        let mut here = vec![At::Root];
+        let mut so_far = String::new();
+        for part in path.split('/') {
+            // Behind a run of parts there is no place to name.
+            let wanted = Part::parse(part).ok().filter(|_| !part.is_empty())?;
+            let mut below = Vec::new();
+            let mut names = Vec::new();
+            for at in &here {
+                for (name, id) in self.names(*at) {
+                    if wanted.matches(name) || id.is_some_and(|id| wanted.matches(id)) {
+                        below.extend(self.child(*at, name));
+                    }
+                    names.extend([Some(name), id].into_iter().flatten());
+                }
+            }
+            if below.is_empty() {
+                let near = nearest(part, names.iter().copied());
+                let command = || nearest(path, commands.into_iter().map(|c| c.trim_start_matches('/')));
+                return Some(match (near, command()) {
+                    (Some(near), _) => format!("no {} below {so_far}/; did you mean `{near}`?", quoted(part)),
+                    (None, Some(near)) => format!("did you mean `/{near}`?"),
+                    (None, None) => format!("no {} below {so_far}/", quoted(part)),
+                });
+            }
+            so_far = format!("{so_far}/{part}");
+            here = below;
+        }
+        Some(format!("{so_far} is not a value but has values below it: `{so_far}/*`, or `{so_far}//` for all of them"))
     }
 
     fn container(&self, at: At<'_>, here: &str) -> String {

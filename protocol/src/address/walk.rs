@@ -17,7 +17,16 @@ impl AddressSpace {
     /// The parameters whose address matches, each once, in the order of the tree, `limit` at most.
     /// Meters, loudness and status only if the pattern spells that part.
     pub fn matches(&self, pattern: &Pattern, limit: usize) -> Vec<ParamId> {
-        let mut search = Search { space: self, pattern, limit, norm: false, found: Vec::new(), below: Vec::new() };
+        let mut search = Search::new(self, pattern, limit);
+        search.from(pattern.start());
+        search.found.into_iter().map(|t| t.param).collect()
+    }
+
+    /// The parameters that a rule about addresses means: as [`AddressSpace::matches`], but wildcards reach
+    /// meters, loudness and status too. Nothing is sent for a rule, so nothing has to be kept small.
+    pub fn meant(&self, pattern: &Pattern) -> Vec<ParamId> {
+        let mut search = Search::new(self, pattern, usize::MAX);
+        search.open = true;
         search.from(pattern.start());
         search.found.into_iter().map(|t| t.param).collect()
     }
@@ -25,7 +34,7 @@ impl AddressSpace {
     /// The same with `/norm/…`, which a pattern reaches only if it spells `norm`; only what has a
     /// travel is there.
     pub fn targets(&self, pattern: &Pattern, limit: usize) -> Vec<Target> {
-        let mut search = Search { space: self, pattern, limit, norm: false, found: Vec::new(), below: Vec::new() };
+        let mut search = Search::new(self, pattern, limit);
         search.from(pattern.start());
         search.norm = true;
         search.from(pattern.step(pattern.start(), NORM_PART));
@@ -38,19 +47,25 @@ struct Search<'a> {
     pattern: &'a Pattern,
     limit: usize,
     norm: bool,
+    /// Wildcards reach what is guarded.
+    open: bool,
     found: Vec<Target>,
     /// What matches below a shape, by shape and place of the pattern.
     below: Vec<(u32, Walk, Vec<u32>)>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(space: &'a AddressSpace, pattern: &'a Pattern, limit: usize) -> Search<'a> {
+        Search { space, pattern, limit, norm: false, open: false, found: Vec::new(), below: Vec::new() }
+    }
+
     fn from(&mut self, walk: Walk) {
         if walk.is_over() {
             return;
         }
         for kind in &self.space.kinds {
             let root = kind.name == super::CONSOLE;
-            let guarded = kind.name == super::STATUS;
+            let guarded = kind.name == super::STATUS && !self.open;
             let walk = if root { walk } else { self.pattern.step(walk, Segment { names: &[kind.name], guarded }) };
             if walk.is_over() {
                 continue;
@@ -81,7 +96,7 @@ impl Search<'_> {
         let index = known.unwrap_or_else(|| {
             let shape = &self.space.shapes[head.shape as usize];
             let mut offsets = Vec::new();
-            descend(shape, shape.root(), self.pattern, walk, &mut offsets);
+            descend(shape, shape.root(), self.pattern, self.open, walk, &mut offsets);
             self.below.truncate(REMEMBERED - 1);
             self.below.push((head.shape, walk, offsets));
             self.below.len() - 1
@@ -99,9 +114,9 @@ impl Search<'_> {
 }
 
 /// Depth is that of the tree of declarations, not the pattern's.
-fn descend(shape: &Shape, node: &shape::Node, pattern: &Pattern, walk: Walk, found: &mut Vec<u32>) {
+fn descend(shape: &Shape, node: &shape::Node, pattern: &Pattern, open: bool, walk: Walk, found: &mut Vec<u32>) {
     for child in shape.children(node) {
-        let walk = child.segment(|segment| pattern.step(walk, segment));
+        let walk = child.segment(|segment| pattern.step(walk, Segment { guarded: segment.guarded && !open, ..segment }));
         if walk.is_over() {
             continue;
         }
@@ -110,6 +125,6 @@ fn descend(shape: &Shape, node: &shape::Node, pattern: &Pattern, walk: Walk, fou
         {
             found.push(offset);
         }
-        descend(shape, child, pattern, walk, found);
+        descend(shape, child, pattern, open, walk, found);
     }
 }

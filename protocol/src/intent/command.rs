@@ -1,7 +1,7 @@
 //! The commands: one table, which parser and printed reference read alike.
 
-use super::{Fade, Intent, Set, Subscribe, pattern};
-use crate::address::{AddressSpace, quoted};
+use super::{Fade, Intent, Secret, Set, Subscribe, pattern};
+use crate::address::{Sight, quoted};
 use crate::coerce::{self, Coerced};
 use crate::osc::decode::{Arg, Args, Message};
 use headroom_dsp::desk::fade::Shape;
@@ -29,7 +29,7 @@ pub struct Command {
     pub answer: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
-    parse: fn(&mut Reader<'_>, &AddressSpace) -> Result<Intent, String>,
+    parse: fn(&mut Reader<'_>, Sight<'_>) -> Result<Intent, String>,
 }
 
 /// All commands.
@@ -47,6 +47,13 @@ pub static COMMANDS: &[Command] = &[
         answer: "…",
         doc: "Echoes its arguments when all that this client sent before has reached the engine",
         parse: ping,
+    },
+    Command {
+        address: "/login",
+        args: "[s:token]",
+        answer: "s:role",
+        doc: "Takes the role of this token, for this address and port or this connection; without one tells the role",
+        parse: |reader, _| Ok(Intent::Login(reader.optional(Reader::text)?.map(|token| Secret(token.into())))),
     },
     Command {
         address: "/status",
@@ -139,7 +146,6 @@ pub static COMMANDS: &[Command] = &[
         doc: "Writes what a strip's processors are set to as a preset, to presets/ beside the rig file; answered when it is on the disk",
         parse: |reader, _| Ok(Intent::PresetSave { strip: reader.text()?.into(), name: reader.text()?.into() }),
     },
-    planned("/login", "s:token", "Takes the role of this token"),
     planned("/undo", "", "Takes back the last change"),
     planned("/redo", "", "Does again what was taken back"),
     planned("/safe", "s:pattern i:on", "Keeps what matches out of recalls"),
@@ -172,7 +178,7 @@ impl Command {
     /// # Errors
     ///
     /// The reason in words, with the arguments that it takes.
-    pub fn parse(&self, message: &Message<'_>, space: &AddressSpace) -> Result<Intent, String> {
+    pub fn parse(&self, message: &Message<'_>, space: Sight<'_>) -> Result<Intent, String> {
         let mut reader = Reader { args: message.args, message: message.as_bytes(), usage: self.args };
         let intent = (self.parse)(&mut reader, space)?;
         match reader.args.is_empty() {
@@ -240,13 +246,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn ping(reader: &mut Reader<'_>, _: &AddressSpace) -> Result<Intent, String> {
+fn ping(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> {
     let echo = reader.message.into();
     reader.args.by_ref().for_each(drop);
     Ok(Intent::Ping(echo))
 }
 
-fn subscribe(reader: &mut Reader<'_>, space: &AddressSpace) -> Result<Intent, String> {
+fn subscribe(reader: &mut Reader<'_>, space: Sight<'_>) -> Result<Intent, String> {
     let text = reader.text()?;
     let lease = reader.optional(Reader::number)?.unwrap_or(LEASE_S).clamp(1.0, MAX_LEASE_S);
     let rate = reader.optional(Reader::number)?.map(|hz| hz.clamp(MIN_RATE_HZ, MAX_RATE_HZ) as f32);
@@ -255,12 +261,12 @@ fn subscribe(reader: &mut Reader<'_>, space: &AddressSpace) -> Result<Intent, St
     Ok(Intent::Subscribe(Box::new(Subscribe { text: text.into(), pattern, lease, rate_hz: rate })))
 }
 
-fn sync(reader: &mut Reader<'_>, _: &AddressSpace) -> Result<Intent, String> {
+fn sync(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> {
     let seen = reader.optional(Reader::number)?;
     Ok(Intent::Sync(seen.filter(|seen| *seen >= 0.0).map(|seen| seen as u64)))
 }
 
-fn client_port(reader: &mut Reader<'_>, _: &AddressSpace) -> Result<Intent, String> {
+fn client_port(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> {
     let port = reader.number()?;
     if port.fract() != 0.0 || !(0.0..=65_535.0).contains(&port) {
         return Err("a port is a whole number from 0 to 65535".into());
@@ -268,7 +274,7 @@ fn client_port(reader: &mut Reader<'_>, _: &AddressSpace) -> Result<Intent, Stri
     Ok(Intent::ClientPort(port as u16))
 }
 
-fn fade(reader: &mut Reader<'_>, space: &AddressSpace) -> Result<Intent, String> {
+fn fade(reader: &mut Reader<'_>, space: Sight<'_>) -> Result<Intent, String> {
     let address = reader.text()?;
     let arg = reader.any()?;
     let seconds = reader.number()?;

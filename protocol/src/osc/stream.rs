@@ -15,6 +15,9 @@ use std::fmt;
 /// Largest packet accepted over a stream, in bytes: the most messages of a bundle, each with the longest address.
 pub const MAX_FRAME: usize = 1 << 19;
 
+/// Room kept between packets, in bytes.
+const KEPT: usize = 1 << 14;
+
 const END: u8 = 0xc0;
 const ESC: u8 = 0xdb;
 const ESC_END: u8 = 0xdc;
@@ -127,6 +130,11 @@ impl Deframer {
         }
     }
 
+    /// Bytes of memory that it holds.
+    pub fn held(&self) -> usize {
+        self.frame.capacity()
+    }
+
     /// Whether a packet has begun and not ended: a stream that closes now was cut.
     pub fn is_inside(&self) -> bool {
         match self.state {
@@ -150,6 +158,8 @@ impl Deframer {
                 }
                 State::Done(framing) => {
                     self.frame.clear();
+                    // One large packet is no reason to keep its room for the life of a connection.
+                    self.frame.shrink_to(KEPT);
                     self.state = match framing {
                         Framing::Slip => State::Slip { escaped: false },
                         Framing::Length => SIZE,

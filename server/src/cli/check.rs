@@ -2,12 +2,15 @@
 
 use super::job::desk_of;
 use super::{Fail, load_rig};
+use crate::rig::settings::{ENGINEER, NONE, Settings};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::engine::engine;
 use headroom_dsp::engine::message::{Batch, Command};
 use headroom_dsp::graph::{StripKind, StripSpec};
 use headroom_dsp::lanes::Path as LanePath;
 use headroom_dsp::network::Io;
+use headroom_protocol::address::AddressSpace;
+use headroom_protocol::pattern::Pattern;
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -38,18 +41,58 @@ pub fn run(args: &CheckArgs) -> Result<(), Fail> {
     } else if args.schedule {
         print!("{}", desk.plan().schedule);
     } else if args.json {
-        println!("{:#}", as_json(&desk));
+        println!("{:#}", as_json(&desk, &rig.settings));
     } else {
         table(desk, &rig.settings.audio, &rig.spec.name);
+        roles(&rig.settings, &AddressSpace::new(&rig.spec, &rig.tree));
     }
     Ok(())
+}
+
+/// Which roles there are, and who has them; nothing where all is open.
+fn roles(settings: &Settings, space: &AddressSpace) {
+    if settings.roles.is_empty() && settings.access.is_none() {
+        return;
+    }
+    println!();
+    let all = space.len();
+    let named = [&settings.x32, &settings.xair].into_iter().flatten().filter_map(|d| d.role.as_ref());
+    let named = named.chain(settings.surfaces.iter().filter_map(|s| s.role.as_ref()));
+    let named: Vec<&String> = named.chain(settings.osc.peers.iter().filter_map(|p| p.role.as_ref())).collect();
+    for role in &settings.roles {
+        let count = |patterns: &[&Vec<String>]| {
+            let meant = patterns.iter().copied().flatten().filter_map(|t| Pattern::parse(t).ok()).flat_map(|p| space.meant(&p));
+            meant.collect::<std::collections::HashSet<_>>().len()
+        };
+        let may = match role.name.as_str() {
+            ENGINEER => "may do everything".to_string(),
+            NONE => "may do nothing".to_string(),
+            _ => format!("sets {}, reads {} of {all} addresses", count(&[&role.write]), count(&[&role.write, &role.read])),
+        };
+        let by = match &role.token {
+            Some(token) => token.key().map_or_else(|why| format!("nobody can log in: {why}"), |_| "by its token".into()),
+            None if named.contains(&&role.name) => "by the entries that name it".into(),
+            None if settings.default_role() == role.name => "by everyone who has not logged in".into(),
+            None => "nobody has it: it has no token and nothing names it".into(),
+        };
+        println!("role {:<19} {may}; {by}", role.name);
+    }
+    println!("who has not logged in has the role {}", settings.default_role());
+    let engineer = settings.roles.iter().any(|r| r.name == ENGINEER && r.token.is_some()) || named.iter().any(|n| *n == ENGINEER);
+    if settings.default_role() != ENGINEER && !engineer {
+        println!("nobody can be engineer over the network: [[role]] name = \"engineer\" with a token lets one log in");
+    }
+    let deaf = settings.osc.peers.iter().filter(|p| p.role.as_deref().unwrap_or(settings.default_role()) == NONE);
+    for peer in deaf {
+        println!("peer {} has the role none and is told nothing; `role` in its entry names another", peer.addr);
+    }
 }
 
 fn outputs(desk: &Desk) -> impl Iterator<Item = (usize, &StripSpec)> {
     desk.spec().strips.iter().enumerate().filter(|(_, s)| s.output.is_some())
 }
 
-fn as_json(desk: &Desk) -> Json {
+fn as_json(desk: &Desk, settings: &Settings) -> Json {
     let strip = |(s, spec): (usize, &StripSpec)| {
         json!({
             "id": spec.id,
@@ -64,6 +107,8 @@ fn as_json(desk: &Desk) -> Json {
     json!({
         "strips": desk.spec().strips.iter().enumerate().map(strip).collect::<Vec<_>>(),
         "outputs": outputs(desk).map(output).collect::<serde_json::Map<_, _>>(),
+        "roles": settings.roles.iter().map(|r| &r.name).collect::<Vec<_>>(),
+        "default_role": settings.default_role(),
     })
 }
 

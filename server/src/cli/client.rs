@@ -70,7 +70,11 @@ impl Client {
         let any: SocketAddr = if at.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
         let socket = UdpSocket::bind(any).map_err(failed)?;
         socket.connect(at).map_err(failed)?;
-        Ok(Client { at, socket, encoder: Encoder::new(), buffer: vec![0; 65_536], waiting: VecDeque::new() })
+        let mut client = Client { at, socket, encoder: Encoder::new(), buffer: vec![0; 65_536], waiting: VecDeque::new() };
+        if let Some(token) = super::send::token(None)? {
+            client.ask("/login", [Arg::from(token)])?;
+        }
+        Ok(client)
     }
 
     /// Sends a message; false where the system did not take it.

@@ -11,6 +11,7 @@ use crate::cues::{self, Cue, Player};
 use crate::demo::band::Song;
 use crate::demo::source::BandSource;
 use crate::hub::Hub;
+use crate::hub::roles::Standing;
 use crate::midi::{self, Surfaces};
 use crate::net::{Event, Mail, Server, Sockets, moment};
 use crate::record::{Recorder, Recording};
@@ -255,7 +256,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let lines = console.take_midi();
     let revision =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
-    let hub = Hub::new(console, &session.rig.settings.osc, revision, Box::new(moment));
+    let hub = Hub::new(console, &session.rig.settings, revision, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
     let ended = mail.clone();
     let surfaces = midi::start(mail.clone(), lines).map_err(|e| Fail::running(e.to_string()))?;
@@ -395,7 +396,8 @@ fn wait(
         let mut shown = Instant::now();
         let done = reloaded.clone();
         // Whatever is answered to a reload, an error too, ends it.
-        let local = mail.open("signals".into(), Box::new(move |_| done.store(true, Ordering::Release)));
+        let deliver = Box::new(move |_: &[u8]| done.store(true, Ordering::Release));
+        let local = mail.open("signals".into(), None, Standing::Console, deliver);
         loop {
             tokio::select! {
                 _ = int.recv() => break,
@@ -494,6 +496,8 @@ impl Meter {
         let seen = levels.clone();
         let link = mail.open(
             "terminal".into(),
+            None,
+            Standing::Console,
             Box::new(move |bytes| {
                 let Ok(packet) = decode::packet(bytes) else { return };
                 for (_, message) in packet.messages() {

@@ -8,10 +8,13 @@ use headroom_protocol::osc::decode::{self, Arg, Message, Packet};
 use headroom_protocol::osc::encode::Encoder;
 use headroom_protocol::pattern::is_pattern;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::time::Instant;
 
 /// Asked after a pattern: what comes before its answer belongs to the pattern.
 const END: &str = "/info";
+/// Takes the role of a token.
+const LOGIN: &str = "/login";
 
 /// Arguments of `send`.
 #[derive(clap::Args)]
@@ -19,6 +22,9 @@ pub struct SendArgs {
     /// Where the server listens; port 9000 where none is named.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     to: String,
+    /// Logs in first, with the first line of this file; without, with $HEADROOM_TOKEN where it is set.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<std::path::PathBuf>,
     /// An address, a pattern or a command.
     address: String,
     /// What is set: whole numbers, numbers and text. Without, the value is asked for.
@@ -31,19 +37,33 @@ pub fn run(args: &SendArgs) -> Result<(), Fail> {
     if !args.address.starts_with('/') {
         return Err(Fail::input(format!("\"{}\" is no OSC address: it does not begin with /", args.address)));
     }
-    for line in exchange(server(&args.to)?, &args.address, &args.args)? {
+    let token = token(args.token_file.as_deref())?;
+    for line in exchange(server(&args.to)?, token, &args.address, &args.args)? {
         println!("{line}");
     }
     Ok(())
 }
 
+/// The token to log in with: a file's first line, else the environment's.
+pub(super) fn token(file: Option<&Path>) -> Result<Option<String>, Fail> {
+    let Some(file) = file else { return Ok(std::env::var("HEADROOM_TOKEN").ok().filter(|t| !t.is_empty())) };
+    let text = std::fs::read_to_string(file).map_err(|e| Fail::input(format!("{}: {e}", file.display())))?;
+    Ok(Some(text.lines().next().unwrap_or_default().trim().to_owned()))
+}
+
 /// Sends, and gives the lines that the answer makes.
-fn exchange(at: SocketAddr, address: &str, args: &[String]) -> Result<Vec<String>, Fail> {
+fn exchange(at: SocketAddr, token: Option<String>, address: &str, args: &[String]) -> Result<Vec<String>, Fail> {
     let failed = |error: std::io::Error| Fail::running(format!("{at}: {error}"));
     let any: SocketAddr = if at.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
     let socket = UdpSocket::bind(any).map_err(failed)?;
     socket.connect(at).map_err(failed)?;
     let mut encoder = Encoder::new();
+    let logs_in = token.is_some() && address != LOGIN;
+    if let Some(token) = token.filter(|_| logs_in) {
+        let mut bytes = Vec::new();
+        encoder.message(LOGIN, [token.as_str().into()], &mut bytes);
+        socket.send(&bytes).map_err(failed)?;
+    }
     let mut send = |address: &str, args: &[String]| {
         let mut bytes = Vec::new();
         encoder.message(address, args.iter().map(|a| guess(a, false)), &mut bytes);
@@ -78,6 +98,7 @@ fn exchange(at: SocketAddr, address: &str, args: &[String]) -> Result<Vec<String
                 "/error" => return Err(Fail::running(reason(&message))),
                 END if many => return Ok(lines),
                 "/rev" => {}
+                LOGIN if logs_in => {}
                 answer => {
                     lines.push(format!("{answer} {}", values(&message)).trim_end().to_owned());
                     // What a command tells first comes in bundles.
@@ -141,7 +162,7 @@ mod tests {
     #[test]
     fn a_set_prints_the_value_that_holds() {
         let at = answers(vec![Vec::new(), message("/ch/1/fader", &[rosc::OscType::Float(-6.5)])]);
-        assert_eq!(exchange(at, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["/ch/1/fader -6.5"]);
+        assert_eq!(exchange(at, None, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["/ch/1/fader -6.5"]);
     }
 
     #[test]
@@ -150,18 +171,18 @@ mod tests {
         let both = [("/ch/1/name", [rosc::OscType::from("Kick")]), ("/ch/2/name", [rosc::OscType::from("Lead vox")])];
         Encoder::new().bundle(1, both, &mut bundle);
         let at = answers(vec![bundle, message("/info", &[])]);
-        assert_eq!(exchange(at, "/ch/*/name", &[]).unwrap(), ["/ch/1/name Kick", "/ch/2/name Lead vox"]);
+        assert_eq!(exchange(at, None, "/ch/*/name", &[]).unwrap(), ["/ch/1/name Kick", "/ch/2/name Lead vox"]);
     }
 
     #[test]
     fn an_error_and_silence_fail() {
         let at = answers(vec![message("/error", &["/ch/9/fader".into(), "unknown address".into()])]);
-        match exchange(at, "/ch/9/fader", &[]) {
+        match exchange(at, None, "/ch/9/fader", &[]) {
             Err(Fail::Running(text)) => assert_eq!(text, "/ch/9/fader: unknown address"),
             other => panic!("{other:?}"),
         }
         let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        assert!(matches!(exchange(nobody, "/info", &[]), Err(Fail::Running(_))));
+        assert!(matches!(exchange(nobody, None, "/info", &[]), Err(Fail::Running(_))));
         assert!(matches!(server("nowhere.invalid:1"), Err(Fail::Input(_))));
         assert_eq!(server("127.0.0.1").unwrap().port(), super::super::client::PORT);
     }

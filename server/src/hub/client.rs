@@ -1,9 +1,10 @@
 //! Who is served: the table of clients, what each may be sent, and what it subscribed to.
 
+use super::roles::{RoleId, Standing};
 use super::watch::Watch;
 use headroom_protocol::intent::ClientId;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tracing::Span;
 
 /// Bytes at once for what a client did not subscribe to.
@@ -14,6 +15,14 @@ pub const REFILL: f64 = 262_144.0;
 pub const BEFORE_SECOND: u64 = 65_536;
 /// Clients known at a time.
 pub const MOST: usize = 1_024;
+/// Clients of one host at a time.
+pub const MOST_OF_A_HOST: usize = 256;
+/// Clients with subscriptions at a time, and of one host.
+pub const WATCHERS: usize = 256;
+/// Clients of one host with subscriptions at a time.
+pub const WATCHERS_OF_A_HOST: usize = 64;
+/// Bytes of the pings of one client that wait for the engine.
+pub const PING_BYTES: usize = 65_536;
 
 const SECOND: f64 = 1e9;
 
@@ -32,13 +41,21 @@ pub enum Way {
     Udp(SocketAddr),
     /// A TCP connection from there.
     Tcp(SocketAddr),
-    /// A connection of another transport, by name.
-    Link(String),
+    /// A connection of another transport, by name, and the host that it comes from; none within this program.
+    Link(String, Option<IpAddr>),
     /// A peer of the rig, told without asking.
     Peer(SocketAddr),
 }
 
 impl Way {
+    /// The host at the other end, if there is one.
+    pub fn host(&self) -> Option<IpAddr> {
+        match self {
+            Way::Udp(at) | Way::Tcp(at) | Way::Peer(at) => Some(at.ip()),
+            Way::Link(_, host) => *host,
+        }
+    }
+
     /// Whether what is sent may get lost or go to someone who never asked.
     pub fn is_datagram(&self) -> bool {
         matches!(self, Way::Udp(_) | Way::Peer(_))
@@ -58,6 +75,10 @@ pub enum Sort {
 pub struct Client {
     /// How it is reached.
     pub way: Way,
+    /// How it comes by its role.
+    pub standing: Standing,
+    /// What it may do.
+    pub role: RoleId,
     /// Other port of its host that answers go to.
     pub port: Option<u16>,
     /// What it subscribed to.
@@ -74,22 +95,28 @@ pub struct Client {
     pub congested: bool,
     /// Pings that wait.
     pub pings: usize,
+    /// Their bytes.
+    pub ping_bytes: usize,
     unproven: u64,
+    /// Bytes of the last answer that it could not have: the like of it is not worth making.
+    wanted: usize,
     tokens: f64,
     filled: u64,
 }
 
 impl Client {
-    fn new(way: Way, now: u64) -> Client {
+    fn new(way: Way, standing: Standing, role: RoleId, now: u64) -> Client {
         let span = match &way {
             Way::Udp(at) => tracing::info_span!("client", udp = %at),
             Way::Tcp(at) => tracing::info_span!("client", tcp = %at),
-            Way::Link(name) => tracing::info_span!("client", link = name),
+            Way::Link(name, _) => tracing::info_span!("client", link = name),
             Way::Peer(at) => tracing::info_span!("client", peer = %at),
         };
         let (tokens, filled) = (BURST, now);
         Client {
             way,
+            standing,
+            role,
             port: None,
             watch: None,
             span,
@@ -98,7 +125,9 @@ impl Client {
             dropped: 0,
             congested: false,
             pings: 0,
+            ping_bytes: 0,
             unproven: 0,
+            wanted: 0,
             tokens,
             filled,
         }
@@ -124,6 +153,12 @@ impl Client {
         self.tokens >= 1.0
     }
 
+    /// Whether an answer like the last one could be sent, or that one was.
+    pub fn can_be_told(&mut self, now: u64) -> bool {
+        self.fill(now);
+        self.tokens >= (self.wanted as f64).max(1.0)
+    }
+
     /// Takes a packet's bytes off what may be sent; false where it may not.
     pub fn take(&mut self, bytes: usize, sort: Sort, now: u64) -> bool {
         if sort == Sort::Subscribed && self.congested {
@@ -136,8 +171,11 @@ impl Client {
         if sort == Sort::Answer {
             self.fill(now);
             if self.tokens < bytes as f64 {
+                // What is more than can ever be had must not close all else.
+                self.wanted = bytes.min(BURST as usize / 2);
                 return false;
             }
+            self.wanted = 0;
             self.tokens -= bytes as f64;
         }
         if !proven {
@@ -159,6 +197,7 @@ pub struct Clients {
     slots: Vec<(ClientId, Option<Client>)>,
     free: Vec<usize>,
     udp: HashMap<SocketAddr, ClientId, foldhash::fast::RandomState>,
+    hosts: HashMap<IpAddr, usize, foldhash::fast::RandomState>,
     count: usize,
 }
 
@@ -190,11 +229,24 @@ impl Clients {
         self.slots.iter_mut().filter_map(|(id, client)| Some((*id, client.as_mut()?)))
     }
 
-    /// Adds a client; `None` where the table is full of clients that are in use.
-    pub fn add(&mut self, way: Way, now: u64) -> Option<ClientId> {
-        if self.count >= MOST {
-            let idle = self.idlest()?;
+    /// Clients of one host.
+    pub fn of_host(&self, host: IpAddr) -> usize {
+        self.hosts.get(&host.to_canonical()).copied().unwrap_or(0)
+    }
+
+    /// Adds a client; `None` where the table, or the part of it that one host may have, is full of clients in use.
+    pub fn add(&mut self, way: Way, standing: Standing, role: RoleId, now: u64) -> Option<ClientId> {
+        let host = way.host().map(|host| host.to_canonical());
+        if let Some(host) = host.filter(|host| self.of_host(*host) >= MOST_OF_A_HOST) {
+            let idle = self.idlest(Some(host))?;
             self.remove(idle);
+        }
+        if self.count >= MOST {
+            let idle = self.idlest(None)?;
+            self.remove(idle);
+        }
+        if let Some(host) = host {
+            *self.hosts.entry(host).or_default() += 1;
         }
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push((ClientId(self.slots.len() as u32), None));
@@ -204,7 +256,7 @@ impl Clients {
         if let Way::Udp(at) | Way::Peer(at) = way {
             self.udp.insert(at, *id);
         }
-        *holder = Some(Client::new(way, now));
+        *holder = Some(Client::new(way, standing, role, now));
         self.count += 1;
         Some(*id)
     }
@@ -217,15 +269,25 @@ impl Clients {
         let client = place.take()?;
         self.free.push(slot(id));
         self.count -= 1;
+        if let Some(host) = client.way.host().map(|host| host.to_canonical())
+            && let Some(count) = self.hosts.get_mut(&host)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.hosts.remove(&host);
+            }
+        }
         if let Way::Udp(at) | Way::Peer(at) = client.way {
             self.udp.remove(&at);
         }
         Some(client)
     }
 
-    /// Who was silent for longest among those that hold nothing here.
-    fn idlest(&mut self) -> Option<ClientId> {
+    /// Who was silent for longest among those that hold nothing here, of one host or of all; who logged in comes last.
+    fn idlest(&mut self, host: Option<IpAddr>) -> Option<ClientId> {
         let unused = |c: &Client| matches!(c.way, Way::Udp(_)) && c.watch.as_ref().is_none_or(|w| w.is_empty()) && c.pings == 0;
-        self.iter_mut().filter(|(_, c)| unused(c)).min_by_key(|(_, c)| c.seen).map(|(id, _)| id)
+        let of_host = |c: &Client| host.is_none() || c.way.host().map(|host| host.to_canonical()) == host;
+        let idle = self.iter_mut().filter(|(_, c)| unused(c) && of_host(c));
+        idle.min_by_key(|(_, c)| (c.is_logged_in(), c.seen)).map(|(id, _)| id)
     }
 }

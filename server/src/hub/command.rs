@@ -1,12 +1,12 @@
 //! Commands: what is asked of the hub beyond values.
 
-use super::client::Way;
+use super::client::{PING_BYTES, WATCHERS, WATCHERS_OF_A_HOST, Way};
 use super::mixer::Mixer;
 use super::watch::{METERS_HZ, VALUES_HZ, Wish};
-use super::{Hub, Ping};
+use super::{By, Hub, Ping};
 use headroom_dsp::desk::fade::Shape;
 use headroom_dsp::param::Value;
-use headroom_dsp::tree::Owner;
+use headroom_dsp::tree::{Owner, ParamId};
 use headroom_protocol::intent::{ClientId, Fade, Intent, Subscribe};
 use headroom_protocol::osc::encode::Arg;
 
@@ -15,25 +15,27 @@ const PINGS: usize = 64;
 
 impl<M: Mixer> Hub<M> {
     /// A command; the reason where it fails.
-    pub(super) fn command(&mut self, from: ClientId, command: Intent, now: u64) -> Result<(), String> {
+    pub(super) fn command(&mut self, by: By, command: Intent, now: u64) -> Result<(), String> {
+        let from = by.client;
         match command {
             Intent::Info => self.info(from, now),
             Intent::Ping(message) => self.ping(from, message),
-            Intent::Status => self.status(from, now),
+            Intent::Login(token) => return self.login(by, token, now),
+            Intent::Status => self.status(by, now),
             Intent::StatusReset => self.reset_status(from, now),
             Intent::Subscribe(wish) => return self.subscribe(from, *wish, now),
             Intent::Unsubscribe(text) => return self.unsubscribe(from, text.as_deref(), now),
             Intent::Sync(seen) => return self.sync(from, seen),
             Intent::ClientPort(port) => return self.port(from, port, now),
             Intent::Fade(fade) => return self.fade(from, &fade, now),
-            Intent::SoloClear => self.clear_solo(from, now),
+            Intent::SoloClear => self.clear_solo(by, now),
             Intent::Tap => self.tap(from, now),
             Intent::RigReload => {
                 self.reload()?;
                 self.reply(from, "/rig/reload", [], now);
             }
             Intent::PresetList => self.list_presets(from, now),
-            Intent::PresetLoad { strip, name } => return self.load_preset(from, &strip, &name, now),
+            Intent::PresetLoad { strip, name } => return self.load_preset(by, &strip, &name, now),
             Intent::PresetSave { strip, name } => return self.save_preset(from, &strip, &name),
             // Values are not commands, and a bundle is unpacked before it comes here.
             Intent::Nothing | Intent::Bundle(_) => {}
@@ -56,17 +58,20 @@ impl<M: Mixer> Hub<M> {
         let unsent = desk.is_dirty() || desk.needs_swap();
         let after = self.mixer.sent() + u64::from(unsent);
         let Some(client) = self.clients.get_mut(from) else { return };
-        if client.pings >= PINGS {
+        if client.pings >= PINGS || client.ping_bytes + message.len() > PING_BYTES {
             client.dropped += 1;
             self.counters.dropped += 1;
             return;
         }
         client.pings += 1;
+        client.ping_bytes += message.len();
         self.pings.push(Ping { from, message, after });
     }
 
     fn subscribe(&mut self, from: ClientId, wish: Subscribe, now: u64) -> Result<(), String> {
-        let targets = self.space.targets(&wish.pattern, usize::MAX);
+        self.may_watch_more(from)?;
+        let targets = self.sight_of(from).targets(&wish.pattern, usize::MAX);
+        self.count_reach(targets.len() + self.all_looked_at())?;
         self.refresh(&targets, now);
         let client = self.clients.get(from).ok_or("unknown client")?;
         client.span.in_scope(|| tracing::debug!(pattern = &*wish.text, addresses = targets.len(), "subscribes"));
@@ -80,7 +85,7 @@ impl<M: Mixer> Hub<M> {
             meters_hz: rate.unwrap_or(METERS_HZ),
         };
         let done = self.with_watch(from, |watch, hub| {
-            if !watch.has_room_for_dump() || !watch.add(wish, &hub.space, &hub.board) {
+            if !watch.has_room_for_dump(targets.len()) || !watch.add(wish, hub.sight_of(from), &hub.board) {
                 return Err("too many subscriptions".to_owned());
             }
             watch.dump(targets, Some(("/subscribe", answer)));
@@ -91,8 +96,28 @@ impl<M: Mixer> Hub<M> {
         Ok(())
     }
 
+    /// Subscriptions cost memory, so there is a limit to who may have some.
+    fn may_watch_more(&self, from: ClientId) -> Result<(), String> {
+        if self.watching.contains(&from) {
+            return Ok(());
+        }
+        let host = |id: &ClientId| self.clients.get(*id).and_then(|c| c.way.host()).map(|host| host.to_canonical());
+        let own = host(&from);
+        let others = self.watching.iter().filter(|id| own.is_some() && host(id) == own).count();
+        if self.watching.len() >= WATCHERS || others >= WATCHERS_OF_A_HOST {
+            return Err("too many clients have subscriptions".into());
+        }
+        Ok(())
+    }
+
+    /// What a look at every address of a client costs, in addresses reached.
+    fn all_looked_at(&self) -> usize {
+        self.space.len() / 8
+    }
+
     fn unsubscribe(&mut self, from: ClientId, text: Option<&str>, now: u64) -> Result<(), String> {
-        let gone = self.with_watch(from, |watch, hub| watch.remove(text, &hub.space, &hub.board)).unwrap_or(false);
+        self.count_reach(self.all_looked_at())?;
+        let gone = self.with_watch(from, |watch, hub| watch.remove(text, hub.sight_of(from), &hub.board)).unwrap_or(false);
         if let (false, Some(_)) = (gone, text) {
             return Err("not subscribed".into());
         }
@@ -101,16 +126,20 @@ impl<M: Mixer> Hub<M> {
     }
 
     fn sync(&mut self, from: ClientId, seen: Option<u64>) -> Result<(), String> {
+        self.count_reach(self.all_looked_at())?;
         // What changed in this round has no revision yet.
         self.distribute();
         let (first, last) = (self.first_revision, self.revision);
         let known = |r: &i32| r.wrapping_sub(first) >= 0 && last.wrapping_sub(*r) >= 0;
         let seen = seen.map(|s| s as i32).filter(known);
         let done = self.with_watch(from, |watch, hub| {
-            if watch.is_empty() || !watch.has_room_for_dump() {
+            if watch.is_empty() {
                 return Err("nothing is subscribed".to_owned());
             }
             let missed = watch.missed(seen, &hub.changed);
+            if !watch.has_room_for_dump(missed.len()) {
+                return Err("what was asked for before is still under way".to_owned());
+            }
             let count = Arg::Int(missed.len() as i32);
             watch.dump(missed, Some(("/sync", vec![count])));
             Ok(())
@@ -190,12 +219,16 @@ impl<M: Mixer> Hub<M> {
         self.reply(from, "/tap", [Arg::Float(tempo as f32)], now);
     }
 
-    fn clear_solo(&mut self, from: ClientId, now: u64) {
-        let tree = self.mixer.desk().tree().clone();
-        for id in self.space.params().filter(|id| tree.entry(*id).path == "solo") {
+    pub(super) fn is_solo(&self, id: ParamId) -> bool {
+        self.mixer.desk().tree().entry(id).path == "solo"
+    }
+
+    fn clear_solo(&mut self, by: By, now: u64) {
+        let solos: Vec<ParamId> = self.space.params().filter(|id| self.is_solo(*id) && self.may_write(by, *id)).collect();
+        for id in solos {
             // No client set these itself, so all are told.
             self.store(id, &Value::Bool(false), None);
         }
-        self.reply(from, "/solo/clear", [], now);
+        self.reply(by.client, "/solo/clear", [], now);
     }
 }

@@ -98,9 +98,10 @@ impl Figures {
     }
 
     /// Those that the one message of `/status` names.
-    pub(super) fn named(&self) -> impl Iterator<Item = (String, &'static Decl, &Value)> {
+    pub(super) fn named(&self) -> impl Iterator<Item = (ParamId, String, &'static Decl, &Value)> {
         let summary = STATUS.iter().flat_map(|group| group.paths().map(move |p| (group.summary, p)));
-        summary.zip(&self.values).filter(|((summary, _), _)| *summary).map(|((_, (path, decl)), value)| (path, decl, value))
+        let all = self.ids().zip(summary.zip(&self.values)).filter(|(_, ((summary, _), _))| *summary);
+        all.map(|(id, ((_, (path, decl)), value))| (id, path, decl, value))
     }
 }
 
@@ -225,10 +226,13 @@ impl Look<'_> {
             "refused" => count(c.refused),
             "dropped" => count(c.dropped),
             "kernel-dropped" => count(c.kernel_dropped),
+            "shed" => count(c.shed),
             "unsent" => count(c.unsent),
             "sets" => count(c.sets),
             "coalesced" => count(c.coalesced),
             "errors" => count(c.errors),
+            "forbidden" => count(c.forbidden),
+            "wrong-tokens" => count(c.wrong_tokens),
             "memory" => count(self.process.memory_kb),
             "threads" => count(self.process.threads),
             "files" => count(self.process.files),

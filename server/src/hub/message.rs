@@ -2,8 +2,9 @@
 
 use super::client::Client;
 use super::mixer::Mixer;
+use super::roles::Permitted;
 use super::view::View;
-use super::{Hub, watch};
+use super::{By, Hub, watch};
 use headroom_protocol::address::Target;
 use headroom_protocol::intent::{self, ClientId, Intent, MAX_MATCHES, MAX_MESSAGES, Set};
 use headroom_protocol::osc::decode::{Message, Packet};
@@ -12,22 +13,65 @@ use headroom_protocol::osc::time::{self, Due};
 use headroom_protocol::pattern::is_pattern;
 use std::time::Duration;
 
+/// What a pattern costs to match, in addresses reached: each `//` may stand for any run of parts, beside all others.
+fn effort(pattern: &str) -> usize {
+    let runs = pattern.matches("//").count();
+    let each = if runs == 0 { 1 } else { 4 };
+    (4 + pattern.len() / 4) * (1 + runs) * (1 + runs) * each
+}
+
+/// Whether an intent changes nothing but what its client hears.
+fn only_tells(intent: &Intent) -> bool {
+    matches!(intent, Intent::Ask(_) | Intent::AskAll(_) | Intent::Info | Intent::Status | Intent::PresetList)
+}
+
 impl<M: Mixer> Hub<M> {
     /// One message; `/error` to its sender where it fails.
-    pub(super) fn message(&mut self, from: ClientId, message: &Message<'_>, now: u64) {
+    pub(super) fn message(&mut self, by: By, message: &Message<'_>, now: u64) {
+        let from = by.client;
+        if is_pattern(message.address) {
+            self.reach += effort(message.address);
+        }
         if self.reach > MAX_MATCHES && is_pattern(message.address) {
             // Found out without matching once more.
             let reason = format!("patterns reach more than {MAX_MATCHES} addresses");
             return self.error(from, message.address, &reason, now);
         }
-        match intent::parse(message, &self.space) {
-            Ok(intent) => self.intent(from, message.address, intent, now),
+        let told = self.clients.get_mut(from).is_none_or(|c| c.can_be_told(now));
+        let sight = self.roles.sight(by.role, &self.space);
+        match intent::parse(message, if told { sight } else { sight.terse() }) {
+            // An answer that cannot be sent need not be made.
+            Ok(intent) if !told && only_tells(&intent) => {
+                self.counters.dropped += 1;
+                self.clients.get_mut(from).into_iter().for_each(|c| c.dropped += 1);
+            }
+            Ok(intent) => self.ask_of(by, message.address, intent, now),
             Err(error) => self.error(from, &error.address, &error.reason, now),
         }
     }
 
     /// What a client or a surface asks for; `/error` about `address` where it fails.
     pub fn intent(&mut self, from: ClientId, address: &str, intent: Intent, now: u64) {
+        self.reach = 0;
+        self.ask_of(self.by(from), address, intent, now);
+    }
+
+    fn ask_of(&mut self, by: By, address: &str, intent: Intent, now: u64) {
+        match self.permit(by, intent) {
+            Ok(permitted) => self.carry_out(by, address, permitted, now),
+            Err(refusal) => {
+                self.counters.forbidden += 1;
+                self.error(by.client, address, &refusal.reason, now);
+                if let Some(target) = refusal.held {
+                    self.tell(by.client, target, now);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, by: By, address: &str, permitted: Permitted, now: u64) {
+        let from = by.client;
+        let (intent, held) = permitted.open();
         if matches!(intent, Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_) | Intent::PresetLoad { .. }) {
             self.run_passed(now);
         }
@@ -46,17 +90,18 @@ impl<M: Mixer> Hub<M> {
             }
             Intent::AskAll(targets) => self.count_reach(targets.len()).map(|()| self.tell_many(from, &targets, now)),
             Intent::SetAll(sets, refused) => self.count_reach(sets.len()).and_then(|()| self.set_many(from, &sets, refused, now)),
-            command => self.command(from, command, now),
+            command => self.command(by, command, now),
         };
         if let Err(reason) = done {
             self.error(from, address, &reason, now);
         }
+        self.tell_many(from, &held, now);
     }
 
     /// A bundle: what is due takes effect as one, before anything else; the rest waits for its time.
-    pub(super) fn bundle(&mut self, from: ClientId, packet: &Packet<'_>, now: u64) {
+    pub(super) fn bundle(&mut self, by: By, packet: &Packet<'_>, now: u64) {
         if packet.message_count() > MAX_MESSAGES {
-            return self.error(from, "#bundle", "more than 4096 messages", now);
+            return self.error(by.client, "#bundle", "more than 4096 messages", now);
         }
         self.reach = 0;
         let mut moment = None;
@@ -64,7 +109,7 @@ impl<M: Mixer> Hub<M> {
         let mut later: Option<(u64, Duration, Vec<u8>)> = None;
         for (tag, message) in packet.messages() {
             if tag <= time::IMMEDIATE {
-                self.message(from, &message, now);
+                self.message(by, &message, now);
                 continue;
             }
             let ntp = moment.get_or_insert_with(|| (self.wall)()).ntp;
@@ -73,27 +118,27 @@ impl<M: Mixer> Hub<M> {
                     if later.as_ref().is_some_and(|l| l.0 != tag)
                         && let Some((_, wait, messages)) = later.take()
                     {
-                        self.wait(from, wait, messages, moment, now);
+                        self.wait(by, wait, messages, moment, now);
                     }
                     let (_, _, messages) = later.get_or_insert((tag, wait, Vec::new()));
                     messages.extend((message.as_bytes().len() as u32).to_be_bytes());
                     messages.extend(message.as_bytes());
                 }
-                Due::Now => self.message(from, &message, now),
+                Due::Now => self.message(by, &message, now),
                 Due::Late(_) => {
                     late = true;
-                    self.message(from, &message, now);
+                    self.message(by, &message, now);
                 }
             }
         }
         if let Some((_, wait, messages)) = later {
-            self.wait(from, wait, messages, moment, now);
+            self.wait(by, wait, messages, moment, now);
         }
         self.counters.late += u64::from(late);
     }
 
     /// Adds to what the patterns of this packet reached.
-    fn count_reach(&mut self, targets: usize) -> Result<(), String> {
+    pub(super) fn count_reach(&mut self, targets: usize) -> Result<(), String> {
         self.reach += targets;
         if self.reach > MAX_MATCHES { Err(format!("patterns reach more than {MAX_MATCHES} addresses")) } else { Ok(()) }
     }

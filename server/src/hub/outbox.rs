@@ -26,6 +26,11 @@ impl Outbox {
         self.bytes.clear();
     }
 
+    /// Packets that wait to be handed over.
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
     /// Whether nothing waits to be handed over.
     pub fn is_empty(&self) -> bool {
         self.packets.is_empty()

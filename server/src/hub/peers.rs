@@ -3,6 +3,7 @@
 use super::Hub;
 use super::client::Way;
 use super::mixer::Mixer;
+use super::roles::Standing;
 use super::watch::{METERS_HZ, VALUES_HZ, Wish};
 use crate::rig::settings::Peer;
 use headroom_protocol::intent::ClientId;
@@ -40,7 +41,8 @@ impl<M: Mixer> Hub<M> {
             if let Some(known) = self.clients.by_address(*at) {
                 self.close(known);
             }
-            let Some(id) = self.open(Way::Peer(*at), now) else { continue };
+            let standing = peer.role.as_ref().map_or(Standing::Guest, |name| Standing::Named(name.clone()));
+            let Some(id) = self.open(Way::Peer(*at), standing, now) else { continue };
             self.peers.push(id);
             let everything = ["//".to_owned()];
             let patterns = if peer.subscribe.is_empty() { &everything[..] } else { &peer.subscribe };
@@ -65,6 +67,6 @@ impl<M: Mixer> Hub<M> {
         };
         let meters_hz = if hz == VALUES_HZ { METERS_HZ } else { hz };
         let wish = Wish { text: text.to_owned(), pattern, lease: None, values_hz: hz, meters_hz };
-        self.with_watch(id, |watch, hub| watch.add(wish, &hub.space, &hub.board));
+        self.with_watch(id, |watch, hub| watch.add(wish, hub.sight_of(id), &hub.board));
     }
 }

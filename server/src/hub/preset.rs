@@ -1,7 +1,7 @@
 //! Presets by message: what there is, onto a strip, and from a strip into a file.
 
-use super::Hub;
 use super::mixer::Mixer;
+use super::{By, Hub};
 use crate::rig::preset::{Loaded, save, shelf};
 use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::param::{Access, Value};
@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 /// Files that may be under way to the disk.
 const MOST: usize = 4;
+/// What loading one costs, in addresses reached.
+const EFFORT: usize = 64;
 /// Bytes of a name or description in the list.
 const SHOWN: usize = 120;
 
@@ -32,7 +34,12 @@ fn strip_named(spec: &GraphSpec, text: &str) -> Result<usize, String> {
         let (kind, id) = name.split_once('/')?;
         spec.strips.iter().position(|s| !s.kind.single() && s.kind.address() == kind && s.id == id)
     };
-    spec.named(name).or_else(by_kind).ok_or_else(|| format!("there is no strip {}; name one by id, ch/3 or main", quoted(text)))
+    spec.named(name).or_else(by_kind).ok_or_else(|| no_strip(text))
+}
+
+/// What is said where there is no such strip, or none that the role sees.
+pub(super) fn no_strip(text: &str) -> String {
+    format!("there is no strip {}; name one by id, ch/3 or main", quoted(text))
 }
 
 /// Why a preset cannot be used.
@@ -58,10 +65,21 @@ impl<M: Mixer> Hub<M> {
         self.reply(from, "/preset/list", answer, now);
     }
 
-    fn preset(&mut self, name: &str) -> Result<Arc<Loaded>, String> {
+    /// All that a preset may set or tell of a strip.
+    pub(super) fn preset_reach(&self, strip: &str) -> Result<Vec<ParamId>, String> {
+        let desk = self.mixer.desk();
+        let tree = desk.tree();
+        let of = tree.of(Owner::Strip(strip_named(desk.spec(), strip)?)).filter(|id| {
+            let entry = tree.entry(*id);
+            matches!(entry.slot, Slot::Proc(..)) && entry.decl.access == Access::Write
+        });
+        Ok(of.collect())
+    }
+
+    fn preset(&mut self, by: By, name: &str) -> Result<Arc<Loaded>, String> {
         match self.shelf.find(name) {
             Some(loaded) => fault(&loaded).map_or(Ok(loaded), Err),
-            None => Err(match self.shelf.nearest(name) {
+            None => Err(match self.shelf.nearest(name).filter(|_| self.may_be_told(by, "/preset/list")) {
                 Some(near) => format!("there is no preset {}: did you mean {near}?", quoted(name)),
                 None => format!("there is no preset {}; /preset/list names all", quoted(name)),
             }),
@@ -70,9 +88,10 @@ impl<M: Mixer> Hub<M> {
 
     /// Sets the processors that a preset names, and what it does not state of them to their defaults. All
     /// of it reaches the engine in one batch, or nothing does.
-    pub(super) fn load_preset(&mut self, from: ClientId, strip: &str, name: &str, now: u64) -> Result<(), String> {
+    pub(super) fn load_preset(&mut self, by: By, strip: &str, name: &str, now: u64) -> Result<(), String> {
+        self.count_reach(EFFORT)?;
         let at = strip_named(self.mixer.desk().spec(), strip)?;
-        let loaded = self.preset(name)?;
+        let loaded = self.preset(by, name)?;
         let preset = &loaded.preset;
         let (spec, tree) = (self.mixer.desk().spec().clone(), self.mixer.desk().tree().clone());
         let to = &spec.strips[at];
@@ -106,7 +125,7 @@ impl<M: Mixer> Hub<M> {
         let missing = preset.needs().into_iter().filter(|name| to.chain.iter().all(|p| p.name != *name));
         let mut answer = vec![Arg::from(to.address()), Arg::from(preset.id.as_str()), Arg::Int(values)];
         answer.extend(missing.map(Arg::from));
-        self.reply(from, "/preset/load", answer, now);
+        self.reply(by.client, "/preset/load", answer, now);
         Ok(())
     }
 

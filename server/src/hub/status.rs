@@ -1,12 +1,15 @@
 //! `/status`: how the server stands, as values below it and as names and values in one message.
 
-use super::Hub;
 use super::figures::Known;
 use super::mixer::Mixer;
+use super::{By, Hub};
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::ParamId;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::osc::encode::Arg;
+
+/// What every role is told: how the sound is.
+const FOR_ALL: &[&str] = &["backend", "running", "rate", "period", "xruns", "outages"];
 
 /// What happened since the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +34,12 @@ pub struct Counters {
     pub errors: u64,
     /// Bundles that came after their time.
     pub late: u64,
+    /// Packets of hosts that had more than their share of the time.
+    pub shed: u64,
+    /// Intents that a role did not allow.
+    pub forbidden: u64,
+    /// Tokens that no role has.
+    pub wrong_tokens: u64,
 }
 
 impl<M: Mixer> Hub<M> {
@@ -69,17 +78,18 @@ impl<M: Mixer> Hub<M> {
         watches.into_iter().any(|watch| watch.wants(id))
     }
 
-    /// Names and values, in turn.
-    pub(super) fn status(&mut self, from: ClientId, now: u64) {
+    /// Names and values, in turn: those that the role reads below `/status`, and how the sound is.
+    pub(super) fn status(&mut self, by: By, now: u64) {
         // What the same client sent before shows in what it asks now.
         self.standing.forget_look();
         self.look_at_figures(now);
-        let words = self
-            .standing
-            .named()
-            .flat_map(|(path, decl, value)| [Arg::from(path.replace('/', "-")), headroom_protocol::coerce::answer(decl, value)]);
-        let words: Vec<Arg> = words.collect();
-        self.reply(from, "/status", words, now);
+        let mut words = Vec::new();
+        for (id, path, decl, value) in self.standing.named() {
+            if self.may_read(by, id) || FOR_ALL.contains(&path.as_str()) {
+                words.extend([Arg::from(path.replace('/', "-")), headroom_protocol::coerce::answer(decl, value)]);
+            }
+        }
+        self.reply(by.client, "/status", words, now);
     }
 
     /// Counts times, xruns and costs anew.

@@ -7,18 +7,23 @@
 //! same strip is worked out anew with it. A plain set behind the frame finds the bundle done.
 
 use super::mixer::Mixer;
-use super::{Hub, Moment};
+use super::roles::RoleId;
+use super::{By, Hub, Moment};
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{Owner, ParamId};
 use headroom_protocol::intent::{self, ClientId, Intent, Set};
 use headroom_protocol::osc::decode::{self, Packet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// Bundles that wait at most.
+/// Bundles of one client that wait at most.
 const MOST: usize = 4_096;
 /// Bytes of them at most.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 4 << 20;
+/// Bundles of all clients that wait at most.
+const ALL: usize = 4 * MOST;
+/// Bytes of them at most.
+const ALL_BYTES: usize = 16 << 20;
 /// Farthest time to come.
 const FARTHEST: Duration = Duration::from_secs(60);
 /// Bundles that the engine has ahead of their time at most; more than these run when they are due.
@@ -36,6 +41,8 @@ pub(super) struct Timed {
     /// By the time they are due, then by their order of arrival.
     waiting: BTreeMap<(u64, u64), Waiting>,
     bytes: usize,
+    /// Bundles and bytes of each client that has some waiting.
+    shares: HashMap<ClientId, (usize, usize)>,
     count: u64,
     /// Handed to the engine, by the order in which they are due.
     handed: Vec<Handed>,
@@ -48,7 +55,7 @@ pub(super) struct Timed {
 }
 
 struct Waiting {
-    from: ClientId,
+    by: By,
     /// Messages with their size in front.
     messages: Vec<u8>,
     is_handed: bool,
@@ -72,6 +79,11 @@ impl Timed {
         !self.handed.is_empty() && !self.running
     }
 
+    /// After a reload roles have other places.
+    pub fn map_roles(&mut self, to: impl Fn(RoleId) -> RoleId) {
+        self.waiting.values_mut().for_each(|w| w.by.role = to(w.by.role));
+    }
+
     /// After a reload nothing handed means anything.
     pub fn forget_handed(&mut self) {
         self.handed.clear();
@@ -82,18 +94,21 @@ impl Timed {
 
 impl<M: Mixer> Hub<M> {
     /// Takes messages that fall due after `wait`.
-    pub(super) fn wait(&mut self, from: ClientId, wait: Duration, messages: Vec<u8>, moment: Option<Moment>, now: u64) {
+    pub(super) fn wait(&mut self, by: By, wait: Duration, messages: Vec<u8>, moment: Option<Moment>, now: u64) {
         if wait > FARTHEST {
-            return self.error(from, "#bundle", "more than 60 s ahead", now);
+            return self.error(by.client, "#bundle", "more than 60 s ahead", now);
         }
         let timed = &mut self.timed;
-        if timed.waiting.len() >= MOST || timed.bytes + messages.len() > MOST_BYTES {
-            return self.error(from, "#bundle", "4096 bundles are waiting", now);
+        let (count, bytes) = timed.shares.get(&by.client).copied().unwrap_or_default();
+        let full = timed.waiting.len() >= ALL || timed.bytes + messages.len() > ALL_BYTES;
+        if full || count >= MOST || bytes + messages.len() > MOST_BYTES {
+            return self.error(by.client, "#bundle", "4096 bundles are waiting", now);
         }
         timed.bytes += messages.len();
+        timed.shares.insert(by.client, (count + 1, bytes + messages.len()));
         timed.count += 1;
         let due = moment.map_or(now, |m| m.nanos) + wait.as_nanos() as u64;
-        timed.waiting.insert((due, timed.count), Waiting { from, messages, is_handed: false });
+        timed.waiting.insert((due, timed.count), Waiting { by, messages, is_handed: false });
     }
 
     /// When the first bundle is run; turns are dense enough for handing over.
@@ -125,8 +140,8 @@ impl<M: Mixer> Hub<M> {
             }
             let Some(waiting) = self.timed.waiting.get_mut(&key) else { continue };
             waiting.is_handed = true;
-            let messages = std::mem::take(&mut waiting.messages);
-            let sets = self.sets_of(&messages);
+            let (by, messages) = (waiting.by, std::mem::take(&mut waiting.messages));
+            let sets = self.sets_of(by, &messages);
             if let Some(waiting) = self.timed.waiting.get_mut(&key) {
                 waiting.messages = messages;
             }
@@ -160,7 +175,7 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// The sets among some messages that can be prepared.
-    fn sets_of(&self, messages: &[u8]) -> Vec<(ParamId, Value)> {
+    fn sets_of(&self, by: By, messages: &[u8]) -> Vec<(ParamId, Value)> {
         let mut sets = Vec::new();
         each(messages, |message| {
             let mut add = |set: Set| {
@@ -168,7 +183,8 @@ impl<M: Mixer> Hub<M> {
                     sets.push((set.target.param, set.value));
                 }
             };
-            match intent::parse(message, &self.space) {
+            let Ok(intent) = intent::parse(message, self.roles.sight(by.role, &self.space)) else { return };
+            match self.permit(by, intent).map(|permitted| permitted.open().0) {
                 Ok(Intent::Set(set)) => add(set),
                 Ok(Intent::SetAll(all, _)) => all.into_iter().for_each(add),
                 _ => {}
@@ -204,10 +220,16 @@ impl<M: Mixer> Hub<M> {
     fn run_first(&mut self, now: u64) {
         let Some((key, waiting)) = self.timed.waiting.pop_first() else { return };
         self.timed.bytes -= waiting.messages.len();
+        if let Some((count, bytes)) = self.timed.shares.get_mut(&waiting.by.client) {
+            (*count, *bytes) = (*count - 1, *bytes - waiting.messages.len());
+            if *count == 0 {
+                self.timed.shares.remove(&waiting.by.client);
+            }
+        }
         self.timed.handed.retain(|h| h.key != key);
         let reach = std::mem::take(&mut self.reach);
         self.timed.running = true;
-        each(&waiting.messages, |message| self.message(waiting.from, message, now));
+        each(&waiting.messages, |message| self.message(waiting.by, message, now));
         self.timed.running = false;
         self.reach = reach;
     }

@@ -14,7 +14,7 @@ use super::meters::{Board, Gauge};
 use super::outbox::{Begun, Outbox};
 use super::view::View;
 use headroom_dsp::tree::ParamId;
-use headroom_protocol::address::{AddressSpace, Target};
+use headroom_protocol::address::{Sight, Target};
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::osc::encode::{Arg, DATAGRAM};
 use headroom_protocol::pattern::Pattern;
@@ -22,6 +22,8 @@ use std::collections::VecDeque;
 
 /// Subscriptions of one client.
 pub const MOST: usize = 64;
+/// Values that may wait to be told at once, beyond those of one question.
+const DUMPED: usize = 65_536;
 /// Highest rate, Hz.
 pub const FASTEST_HZ: f64 = 100.0;
 /// Rate of values where the client names none, Hz.
@@ -129,7 +131,7 @@ impl Watch {
     }
 
     /// Adds a subscription or replaces the one with the same text; false where there are too many.
-    pub fn add(&mut self, wish: Wish, space: &AddressSpace, board: &Board) -> bool {
+    pub fn add(&mut self, wish: Wish, space: Sight<'_>, board: &Board) -> bool {
         let period = |hz: f64| (1e9 / hz.clamp(0.1, FASTEST_HZ)) as u64;
         let sub = Sub {
             text: wish.text,
@@ -156,7 +158,7 @@ impl Watch {
     }
 
     /// Ends the subscription with this text, or all; false where there is none.
-    pub fn remove(&mut self, text: Option<&str>, space: &AddressSpace, board: &Board) -> bool {
+    pub fn remove(&mut self, text: Option<&str>, space: Sight<'_>, board: &Board) -> bool {
         if !self.subs.iter().any(|s| text.is_none_or(|t| t == s.text)) {
             return false;
         }
@@ -167,7 +169,7 @@ impl Watch {
     }
 
     /// Ends what has outlived its lease; true where something did.
-    pub fn expire(&mut self, seen: u64, now: u64, space: &AddressSpace, board: &Board) -> bool {
+    pub fn expire(&mut self, seen: u64, now: u64, space: Sight<'_>, board: &Board) -> bool {
         let lives = |s: &Sub| s.lease.is_none_or(|lease| seen + lease > now);
         if self.subs.iter().all(lives) {
             return false;
@@ -179,7 +181,7 @@ impl Watch {
     }
 
     /// After a reload: the same patterns over another space. Nothing is owed then.
-    pub fn rematch(&mut self, space: &AddressSpace, board: &Board) {
+    pub fn rematch(&mut self, space: Sight<'_>, board: &Board) {
         self.owner.clear();
         self.state.clear();
         self.sent_in.clear();
@@ -199,7 +201,7 @@ impl Watch {
     }
 
     /// Gives every address, and what is owed, to the fastest subscription that matches it.
-    fn assign(&mut self, owed: Vec<Target>, space: &AddressSpace, board: &Board) {
+    fn assign(&mut self, owed: Vec<Target>, space: Sight<'_>, board: &Board) {
         let targets = space.len() * 2;
         self.owner.clear();
         self.owner.resize(targets, 0);
@@ -282,9 +284,10 @@ impl Watch {
         self.dumps.push_back(Dump { targets, at: 0, answer });
     }
 
-    /// Whether another dump may wait.
-    pub fn has_room_for_dump(&self) -> bool {
-        self.dumps.len() < MOST
+    /// Whether another dump of this many values may wait.
+    pub fn has_room_for_dump(&self, targets: usize) -> bool {
+        let waiting: usize = self.dumps.iter().map(|d| d.targets.len()).sum();
+        self.dumps.is_empty() || (self.dumps.len() < MOST && waiting + targets <= DUMPED)
     }
 
     /// What a client that saw revision `seen` last has to be told: what changed or was told later, or

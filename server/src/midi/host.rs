@@ -4,13 +4,16 @@ use super::setup::{Surfaces, controller, rows};
 use crate::backend::midi::{LONGEST, Line};
 use crate::backend::realtime::monotonic_nanos;
 use crate::console::Console;
+use crate::hub::roles::Standing;
 use crate::net::{Event, LinkId, Mail};
 use crate::rig::SurfaceConfig;
+use crate::rig::settings::ENGINEER;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::tree::Tree;
 use headroom_protocol::midi::MS;
 use headroom_protocol::midi::controller::{Clock, Controller};
+use headroom_protocol::midi::message::split;
 use headroom_protocol::midi::remote::Remote;
 use headroom_protocol::osc::encode::{Arg, Encoder};
 use std::sync::Arc;
@@ -242,7 +245,8 @@ impl Served {
 
 /// A link to the hub, with the role that the rig gives to this surface.
 fn open(mail: &Mail<Console>, config: &SurfaceConfig, deliver: impl FnMut(&[u8]) + Send + 'static) -> LinkId {
-    mail.open(format!("surface {}", config.port), Box::new(deliver))
+    let role = config.role.clone().unwrap_or_else(|| ENGINEER.into());
+    mail.open(format!("surface {}", config.port), None, Standing::Named(role), Box::new(deliver))
 }
 
 fn subscribe(mail: &Mail<Console>, link: LinkId, encoder: &mut Encoder) {
@@ -286,7 +290,7 @@ impl Desk {
         for (port, seat) in self.seats.iter().enumerate().filter(|(_, s)| s.open) {
             let Some(line) = seat.line.and_then(|line| lines.get_mut(line)) else { continue };
             while line.has_room() && self.controller.next(port, now, &mut out) {
-                line.send(&out);
+                split(&out).for_each(|message| drop(line.send(message)));
                 out.clear();
                 touched = true;
             }

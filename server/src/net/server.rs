@@ -1,21 +1,25 @@
 //! The loop that drives the hub.
 
+mod ends;
+
 use super::Sockets;
+use super::share::{BYTES_A_PIECE, COMMON_WEIGHT, Crowd, MOST_OF_TIME, SLICE, Served, Share, newer};
 use super::tcp::{Connection, Fate};
-use super::udp::{self, Batch};
+use super::udp::{BATCH, Batch};
 use crate::backend::realtime::monotonic_nanos;
+use crate::hub::Hub;
 use crate::hub::client::Way;
 use crate::hub::mixer::Mixer;
-use crate::hub::{Hub, peers};
+use crate::hub::roles::Standing;
 use crate::rig::settings::Peer;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use headroom_protocol::intent::ClientId;
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,16 +31,16 @@ const MAIL: Token = Token(2);
 /// Token of the first connection or socket of a client.
 const FIRST: usize = 3;
 
-/// Connections at a time.
-const CONNECTIONS: usize = 256;
-/// Clients with a socket of their own at a time.
-const OWN_SOCKETS: usize = 256;
-/// Silence after which a client without a lease loses its own socket, in nanoseconds.
-const SILENT: u64 = 10_000_000_000;
 /// Time between two looks at who has a lease, in nanoseconds.
 const SWEEP: u64 = 100_000_000;
-/// Packets of the common socket after which nothing that arrived before a client had its own is left there.
-const BEHIND: usize = 65_536;
+/// Packets between two sweeps after which a client without a lease gets a socket too, so that its flood is its own.
+const BUSY: u32 = 64;
+/// Clients without a lease that have a socket of their own at a time.
+const BUSY_SOCKETS: usize = 16;
+/// Senders counted between two sweeps.
+const COUNTED: usize = 4_096;
+/// Longest time between two turns of the hub while packets wait, in nanoseconds.
+const ROUND: u64 = 2_000_000;
 
 /// A connection of another transport, such as a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +60,10 @@ pub enum Event<M> {
         link: LinkId,
         /// Name for the log.
         name: String,
+        /// The host that it comes from; none within this program.
+        host: Option<IpAddr>,
+        /// How it comes by its role.
+        standing: Standing,
         /// Takes what is sent to it.
         deliver: Deliver,
     },
@@ -92,17 +100,37 @@ impl<M> Mail<M> {
         }
     }
 
-    /// Begins a connection of another transport.
-    pub fn open(&self, name: String, deliver: Deliver) -> LinkId {
+    /// Begins a connection of another transport: from where, and with what role.
+    pub fn open(&self, name: String, host: Option<IpAddr>, standing: Standing, deliver: Deliver) -> LinkId {
         let link = LinkId(self.links.fetch_add(1, Ordering::Relaxed));
-        self.send(Event::Opened { link, name, deliver });
+        self.send(Event::Opened { link, name, host, standing, deliver });
         link
+    }
+}
+
+/// Until when a client's own socket waits for what the client sent before it was there: for so many packets of the
+/// common socket, or a time.
+#[derive(Clone, Copy)]
+struct Hold {
+    packets: u64,
+    until: u64,
+}
+
+impl Hold {
+    /// Whether what the client sent before may still be in the common socket, of which so many packets were read.
+    fn has_older(self, passed: u64) -> bool {
+        self.packets > passed
+    }
+
+    /// Whether the socket is to wait for it.
+    fn waits(self, passed: u64, now: u64) -> bool {
+        self.has_older(passed) && now < self.until
     }
 }
 
 /// Whatever has a token.
 enum End {
-    Own { socket: UdpSocket, client: SocketAddr, dropped: u32, held: bool },
+    Own { socket: UdpSocket, client: SocketAddr, dropped: u32, hold: Hold, busy: bool },
     Stream(Connection),
 }
 
@@ -113,8 +141,10 @@ pub struct Server<M> {
     common: UdpSocket,
     at: SocketAddr,
     dropped: u32,
-    /// Packets of the common socket until what is held is let go.
-    behind: usize,
+    /// Packets of the common socket so far.
+    passed: u64,
+    /// The highest number of them that a socket waits for.
+    held: u64,
     listener: mio::net::TcpListener,
     mail: Receiver<Event<M>>,
     to_mail: Mail<M>,
@@ -123,7 +153,19 @@ pub struct Server<M> {
     by_address: HashMap<SocketAddr, usize>,
     links: HashMap<LinkId, ClientId>,
     deliver: HashMap<ClientId, Deliver>,
-    ready: VecDeque<Token>,
+    ready: Vec<Token>,
+    /// By token.
+    shares: Vec<Share>,
+    /// By host: what all its connections had, so that many have no more than one.
+    hosts: HashMap<IpAddr, Share, foldhash::fast::RandomState>,
+    /// Packets of senders on the common socket since the last sweep.
+    senders: HashMap<SocketAddr, u32, foldhash::fast::RandomState>,
+    crowd: Crowd,
+    /// Datagrams of the common socket, how many, and the first that was not read yet.
+    crowded: Batch,
+    in_crowd: usize,
+    next_in_crowd: usize,
+    /// Datagrams of the other sockets.
     batch: Batch,
     buffer: Vec<u8>,
     next_sweep: u64,
@@ -150,7 +192,8 @@ impl<M: Mixer + 'static> Server<M> {
             common: sockets.udp,
             at,
             dropped: 0,
-            behind: 0,
+            passed: 0,
+            held: 0,
             listener,
             mail,
             to_mail: to_mail.clone(),
@@ -159,7 +202,14 @@ impl<M: Mixer + 'static> Server<M> {
             by_address: HashMap::new(),
             links: HashMap::new(),
             deliver: HashMap::new(),
-            ready: VecDeque::new(),
+            ready: Vec::new(),
+            shares: Vec::new(),
+            hosts: HashMap::default(),
+            senders: HashMap::default(),
+            crowd: Crowd::default(),
+            crowded: Batch::new(),
+            in_crowd: 0,
+            next_in_crowd: 0,
             batch: Batch::new(),
             buffer: Vec::new(),
             next_sweep: 0,
@@ -175,33 +225,45 @@ impl<M: Mixer + 'static> Server<M> {
         let mut events = Events::with_capacity(256);
         loop {
             let now = monotonic_nanos();
-            let wait = if self.ready.is_empty() { self.hub.wake_at(now).saturating_sub(now) } else { 0 };
+            let wait = match self.ready.is_empty() {
+                true => self.hub.wake_at(now).saturating_sub(now),
+                // Who has had more than its share waits for a while.
+                false => self.hub.wake_at(now).saturating_sub(now).min(self.shortest_wait(now)),
+            };
             match self.poll.poll(&mut events, Some(Duration::from_nanos(wait))) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
             for event in &events {
-                if !self.ready.contains(&event.token()) {
-                    self.ready.push_back(event.token());
-                }
+                self.is_ready(event.token());
             }
-            for _ in 0..self.ready.len() {
-                let Some(token) = self.ready.pop_front() else { break };
-                let now = monotonic_nanos();
+            let began = monotonic_nanos();
+            let mut now = began;
+            while let Some(token) = self.next(now) {
+                let host = self.host(token);
                 let more = match token {
                     COMMON => self.read_common(now),
                     LISTENER => self.accept(now),
                     MAIL => match self.read_mail(now) {
-                        true => false,
+                        true => Served::done(),
                         false => return Ok(self.hub),
                     },
                     Token(other) => self.serve_end(other - FIRST, now),
                 };
-                if more {
-                    self.ready.push_back(token);
+                if more.more {
+                    self.is_ready(token);
                 }
                 self.send();
+                let after = monotonic_nanos();
+                self.share(token).charge(after - now, more.pieces);
+                if let Some(host) = host {
+                    self.hosts.entry(host).or_default().charge(after - now, 0);
+                }
+                now = after;
+                if now - began > ROUND {
+                    break;
+                }
             }
             let now = monotonic_nanos();
             self.hub.turn(now);
@@ -213,43 +275,74 @@ impl<M: Mixer + 'static> Server<M> {
         }
     }
 
-    /// One turn of the common socket; whether there may be more.
-    fn read_common(&mut self, now: u64) -> bool {
-        let (count, more) = match self.batch.receive(&self.common) {
-            Ok(count) => (count, !Batch::was_last(count)),
-            Err(error) => (0, error.kind() == io::ErrorKind::Interrupted),
-        };
-        for i in 0..count {
-            let Some((from, bytes)) = self.batch.datagram(i) else { continue };
-            if let Some(client) = self.hub.admit(from, now) {
-                self.hub.packet(client, bytes, now);
+    /// One turn of the common socket; whether there may be more. What is taken out of it is kept until it is read.
+    fn read_common(&mut self, mut now: u64) -> Served {
+        if self.next_in_crowd == self.in_crowd {
+            self.next_in_crowd = 0;
+            self.in_crowd = self.crowded.receive(&self.common, BATCH).unwrap_or(0);
+            if let Some(told) = self.in_crowd.checked_sub(1).and_then(|last| self.crowded.dropped(last)) {
+                self.hub.counters().kernel_dropped += newer(&mut self.dropped, told);
             }
         }
-        if let Some(dropped) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
-            self.hub.counters().kernel_dropped += u64::from(dropped.wrapping_sub(self.dropped));
-            self.dropped = dropped;
+        let (began, first) = (now, self.next_in_crowd);
+        let mut busy = Vec::new();
+        while self.next_in_crowd < self.in_crowd && now - began < SLICE {
+            self.next_in_crowd += 1;
+            let Some((from, bytes)) = self.crowded.datagram(self.next_in_crowd - 1) else { continue };
+            if !self.crowd.admits(from.ip(), now) {
+                self.hub.counters().shed += 1;
+                continue;
+            }
+            // Newer packets of the same client were read already.
+            if let Some(Some(End::Own { hold, .. })) = self.by_address.get(&from).map(|at| &self.ends[*at])
+                && hold.has_older(self.passed)
+                && !hold.waits(self.passed, now)
+            {
+                self.hub.counters().shed += 1;
+                continue;
+            }
+            let Some(client) = self.hub.admit(from, now) else { continue };
+            self.hub.packet(client, bytes, now);
+            let after = monotonic_nanos();
+            self.crowd.charge(from.ip(), after - now);
+            now = after;
+            if self.senders.len() < COUNTED || self.senders.contains_key(&from) {
+                let packets = self.senders.entry(from).or_default();
+                *packets += 1;
+                if *packets == BUSY {
+                    busy.push((client, from));
+                }
+            }
         }
-        self.behind = if more { self.behind.saturating_sub(count) } else { 0 };
-        more
+        let count = self.next_in_crowd - first;
+        let more = self.in_crowd > 0;
+        // Where it is empty nothing is left of anybody.
+        self.passed = if more { self.passed + count as u64 } else { self.passed.max(self.held) };
+        for (client, from) in busy {
+            let others = self.ends.iter().flatten().filter(|e| matches!(e, End::Own { busy: true, .. })).count();
+            if others < BUSY_SOCKETS && !self.by_address.contains_key(&from) {
+                self.give_own(client, from, true, now);
+            }
+        }
+        Served { more, pieces: count }
     }
 
-    fn serve_end(&mut self, at: usize, now: u64) -> bool {
+    fn serve_end(&mut self, at: usize, now: u64) -> Served {
+        let share = *self.share(Token(at + FIRST));
         match self.ends.get_mut(at) {
-            Some(Some(End::Own { socket, dropped, held, .. })) => {
+            Some(Some(End::Own { socket, dropped, hold, .. })) => {
                 // What this client sent before it had a socket of its own comes first.
-                *held &= self.behind > 0;
-                if *held {
-                    return true;
+                if hold.waits(self.passed, now) {
+                    return Served { more: true, pieces: 0 };
                 }
-                let (count, more) = match self.batch.receive(socket) {
+                let (count, more) = match self.batch.receive(socket, share.datagrams()) {
                     // A refusal that a packet of ours met is told in between, so fewer than a batch
                     // does not mean that it was all.
                     Ok(count) => (count, true),
                     Err(error) => (0, matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused)),
                 };
-                if let Some(known) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
-                    self.hub.counters().kernel_dropped += u64::from(known.wrapping_sub(*dropped));
-                    *dropped = known;
+                if let Some(told) = count.checked_sub(1).and_then(|last| self.batch.dropped(last)) {
+                    self.hub.counters().kernel_dropped += newer(dropped, told);
                 }
                 for i in 0..count {
                     // Before the socket was connected it also got what others sent.
@@ -258,54 +351,89 @@ impl<M: Mixer + 'static> Server<M> {
                         self.hub.packet(client, bytes, now);
                     }
                 }
-                more
+                Served { more, pieces: count }
             }
             Some(Some(End::Stream(connection))) => {
                 let mut fate = connection.write();
+                let mut bytes = 0;
                 if fate != Fate::Over {
-                    fate = connection.read(&mut self.hub, &mut self.buffer, now);
+                    fate = connection.read(&mut self.hub, &mut self.buffer, share.bytes(), &mut bytes, now);
                 }
                 self.hub.set_congested(connection.client, connection.is_congested());
                 if fate == Fate::Over {
                     self.send();
                     self.end(at);
                 }
-                fate == Fate::More
+                Served { more: fate == Fate::More, pieces: bytes / BYTES_A_PIECE + 1 }
             }
-            _ => false,
+            _ => Served::done(),
         }
     }
 
-    fn accept(&mut self, now: u64) -> bool {
-        let (stream, from) = match self.listener.accept() {
-            Ok(accepted) => accepted,
-            Err(error) => return error.kind() == io::ErrorKind::Interrupted,
-        };
-        let connections = self.ends.iter().flatten().filter(|e| matches!(e, End::Stream(_))).count();
-        if connections >= CONNECTIONS {
-            self.hub.counters().refused += 1;
-            return true;
+    /// What each token has had.
+    fn share(&mut self, token: Token) -> &mut Share {
+        if self.shares.len() <= token.0 {
+            self.shares.resize(token.0 + 1, Share::default());
         }
-        // Outside of what is served the connection is closed without a word.
-        let Some(client) = self.hub.open(Way::Tcp(from), now) else { return true };
-        let at = self.place();
-        let mut connection = Connection::new(stream, client);
-        let registry = self.poll.registry();
-        if connection.stream.register(registry, Token(at + FIRST), Interest::READABLE | Interest::WRITABLE).is_err() {
-            self.hub.close(client);
-            return true;
+        &mut self.shares[token.0]
+    }
+
+    /// The host of a connection.
+    fn host(&self, token: Token) -> Option<IpAddr> {
+        match self.ends.get(token.0.checked_sub(FIRST)?) {
+            Some(Some(End::Stream(connection))) => Some(connection.host),
+            _ => None,
         }
-        self.ends[at] = Some(End::Stream(connection));
-        self.by_client.insert(client, at);
-        true
+    }
+
+    fn is_ready(&mut self, token: Token) {
+        if !self.ready.contains(&token) {
+            self.ready.push(token);
+        }
+    }
+
+    /// Takes the next to be served: who had least of the time lately, and not more than may be had.
+    fn next(&mut self, now: u64) -> Option<Token> {
+        let (had, at) = self.least(now)?;
+        (had < MOST_OF_TIME).then(|| self.ready.swap_remove(at))
+    }
+
+    /// Time until one of those that are ready may be served, in nanoseconds.
+    fn shortest_wait(&mut self, now: u64) -> u64 {
+        self.least(now).map_or(0, |(had, _)| had.saturating_sub(MOST_OF_TIME - 1) * 2)
+    }
+
+    /// Who of those that are ready had least of the time, and its place among them. What a client sent before it had a
+    /// socket of its own comes first, so that one waits.
+    fn least(&mut self, now: u64) -> Option<(u64, usize)> {
+        let mut least: Option<(u64, usize)> = None;
+        for at in 0..self.ready.len() {
+            let token = self.ready[at];
+            let end = token.0.checked_sub(FIRST).and_then(|end| self.ends.get(end));
+            if matches!(end, Some(Some(End::Own { hold, .. })) if hold.waits(self.passed, now)) {
+                continue;
+            }
+            let mut had = match self.host(token) {
+                Some(host) => self.hosts.entry(host).or_default().had(now),
+                None => self.share(token).had(now),
+            };
+            if token == COMMON {
+                // Who is behind it is limited one by one.
+                had = (had / COMMON_WEIGHT).min(MOST_OF_TIME - 1);
+            }
+            if least.is_none_or(|(least, _)| had < least) {
+                least = Some((had, at));
+            }
+        }
+        least
     }
 
     /// False where the server is to end.
     fn read_mail(&mut self, now: u64) -> bool {
         while let Ok(event) = self.mail.try_recv() {
             match event {
-                Event::Opened { link, name, deliver } => {
-                    if let Some(client) = self.hub.open(Way::Link(name), now) {
+                Event::Opened { link, name, host, standing, deliver } => {
+                    if let Some(client) = self.hub.open(Way::Link(name, host), standing, now) {
                         self.links.insert(link, client);
                         self.deliver.insert(client, deliver);
                     }
@@ -365,75 +493,6 @@ impl<M: Mixer + 'static> Server<M> {
             if fate == Fate::Over {
                 self.end(at);
             }
-        }
-    }
-
-    /// Gives leased clients a socket of their own, takes it from those that are gone, and has the
-    /// addresses of new peers found.
-    fn sweep(&mut self, now: u64) {
-        if let Some(peers) = self.hub.take_new_peers() {
-            let mail = self.to_mail.clone();
-            let find = move || mail.send(Event::Peers(peers::resolve(&peers)));
-            if let Err(error) = std::thread::Builder::new().name("headroom-peers".into()).spawn(find) {
-                tracing::warn!(%error, "the rig's peers are told nothing");
-            }
-        }
-        for (client, at) in self.hub.leased() {
-            if !self.by_address.contains_key(&at) && self.by_address.len() < OWN_SOCKETS {
-                self.give_own(client, at);
-            }
-        }
-        for at in 0..self.ends.len() {
-            let client = match &self.ends[at] {
-                Some(End::Own { client, .. }) => client,
-                Some(End::Stream(connection)) if self.hub.client(connection.client).is_none() => {
-                    self.end(at);
-                    continue;
-                }
-                _ => continue,
-            };
-            let in_use = self.hub.admit(*client, now).and_then(|id| self.hub.client(id));
-            let in_use = in_use.is_some_and(|c| c.is_leased() || c.seen + SILENT > now);
-            if !in_use && !self.serve_end(at, now) {
-                self.end(at);
-            }
-        }
-    }
-
-    fn give_own(&mut self, client: ClientId, address: SocketAddr) {
-        let socket = match udp::connected(self.at, address) {
-            Ok(socket) => socket,
-            Err(error) => return tracing::debug!(%address, %error, "no socket of its own"),
-        };
-        let at = self.place();
-        if register(self.poll.registry(), &socket, Token(at + FIRST)).is_err() {
-            return;
-        }
-        self.behind = BEHIND;
-        if !self.ready.contains(&COMMON) {
-            self.ready.push_back(COMMON);
-        }
-        self.ends[at] = Some(End::Own { socket, client: address, dropped: 0, held: true });
-        self.by_client.insert(client, at);
-        self.by_address.insert(address, at);
-    }
-
-    fn place(&mut self) -> usize {
-        self.ends.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.ends.push(None);
-            self.ends.len() - 1
-        })
-    }
-
-    fn end(&mut self, at: usize) {
-        self.ready.retain(|t| *t != Token(at + FIRST));
-        self.by_client.retain(|_, a| *a != at);
-        match self.ends[at].take() {
-            Some(End::Stream(connection)) => self.hub.close(connection.client),
-            Some(End::Own { client, .. }) => {
-                self.by_address.remove(&client);
-            }
-            None => {}
         }
     }
 }

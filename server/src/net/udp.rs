@@ -10,12 +10,14 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Receive buffer of the listening socket, in bytes: 0.1 s of 75,000 packets a second.
 const BUFFER: usize = 8 << 20;
-/// Receive buffer of a client's own socket, in bytes.
-const OWN_BUFFER: usize = 1 << 20;
+/// Receive buffer of the socket of a client with a lease, in bytes.
+pub const OWN_BUFFER: usize = 1 << 20;
+/// Receive buffer of the socket of a client that only sends much, in bytes.
+pub const BUSY_BUFFER: usize = 2 << 20;
 /// Send buffer, in bytes: the present values of a large console.
 const SEND_BUFFER: usize = 1 << 20;
 /// Datagrams a system call.
-const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 /// Largest datagram.
 const LARGEST: usize = 65_536;
 /// Room for the control messages of one datagram, aligned as they have to be.
@@ -37,12 +39,12 @@ pub fn bind(listen: SocketAddr) -> io::Result<UdpSocket> {
 ///
 /// # Errors
 /// What the system says.
-pub fn connected(listen: SocketAddr, client: SocketAddr) -> io::Result<UdpSocket> {
+pub fn connected(listen: SocketAddr, client: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
     let socket = open(listen)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     bind_to(socket.as_raw_fd(), &SockaddrStorage::from(listen))?;
     connect(socket.as_raw_fd(), &SockaddrStorage::from(client))?;
-    Ok(prepare(socket, OWN_BUFFER))
+    Ok(prepare(socket, buffer))
 }
 
 fn open(like: SocketAddr) -> io::Result<OwnedFd> {
@@ -93,12 +95,13 @@ impl Batch {
         }
     }
 
-    /// Takes what waits in a socket, one call's worth; how many datagrams.
+    /// Takes what waits in a socket, `most` datagrams at most; how many.
     ///
     /// # Errors
     /// `WouldBlock` where nothing waits; what the system says, which may be about a packet sent before.
-    pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
-        for (i, header) in self.headers.iter_mut().enumerate() {
+    pub fn receive(&mut self, socket: &UdpSocket, most: usize) -> io::Result<usize> {
+        let most = most.clamp(1, BATCH);
+        for (i, header) in self.headers[..most].iter_mut().enumerate() {
             self.parts[i] = libc::iovec { iov_base: self.bytes[i * LARGEST..].as_mut_ptr().cast(), iov_len: LARGEST };
             let header = &mut header.msg_hdr;
             header.msg_name = (&raw mut self.names[i]).cast();
@@ -111,13 +114,8 @@ impl Batch {
         let fd = socket.as_fd().as_raw_fd();
         // SAFETY: every header points to room of the stated size that lives as long as `self`.
         let count =
-            unsafe { libc::recvmmsg(fd, self.headers.as_mut_ptr(), BATCH as u32, libc::MSG_DONTWAIT, std::ptr::null_mut()) };
+            unsafe { libc::recvmmsg(fd, self.headers.as_mut_ptr(), most as u32, libc::MSG_DONTWAIT, std::ptr::null_mut()) };
         if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count as usize) }
-    }
-
-    /// Whether a call that took this many left none behind.
-    pub fn was_last(count: usize) -> bool {
-        count < BATCH
     }
 
     /// The `i`th datagram of the last call and where it came from.
@@ -142,6 +140,28 @@ impl Batch {
         }
         None
     }
+}
+
+/// How many datagrams a socket has dropped, ever: also those after the last that was read.
+pub fn dropped_by(socket: &UdpSocket) -> Option<u32> {
+    // `SK_MEMINFO_DROPS`
+    memory(socket).map(|numbers| numbers[8])
+}
+
+/// How many datagrams wait in a socket at most: none takes less than 512 bytes of the kernel's memory.
+pub fn waiting_in(socket: &UdpSocket) -> Option<u64> {
+    // `SK_MEMINFO_RMEM_ALLOC`
+    memory(socket).map(|numbers| u64::from(numbers[0]) / 512)
+}
+
+/// What the kernel tells of a socket's memory, see sock_diag(7).
+fn memory(socket: &UdpSocket) -> Option<[u32; 9]> {
+    let mut numbers = [0u32; 9];
+    let mut length = size_of_val(&numbers) as libc::socklen_t;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes at most `length` bytes into the array, and says how many.
+    let done = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, numbers.as_mut_ptr().cast(), &raw mut length) };
+    (done == 0 && length as usize == size_of_val(&numbers)).then_some(numbers)
 }
 
 fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
@@ -180,13 +200,13 @@ mod tests {
             let port = common.local_addr().unwrap().port();
             let host = if any.starts_with('[') { "::1" } else { "127.0.0.1" };
             let clients: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind((host, 0)).unwrap()).collect();
-            let own = connected(common.local_addr().unwrap(), clients[1].local_addr().unwrap()).unwrap();
+            let own = connected(common.local_addr().unwrap(), clients[1].local_addr().unwrap(), OWN_BUFFER).unwrap();
             for (i, client) in clients.iter().enumerate() {
                 client.send_to(&[i as u8], (host, port)).unwrap();
             }
             let mut batch = Batch::new();
             let read = |batch: &mut Batch, socket: &UdpSocket| {
-                let count = batch.receive(socket).unwrap();
+                let count = batch.receive(socket, BATCH).unwrap();
                 (0..count).map(|i| batch.datagram(i).unwrap().1.to_vec()).collect::<Vec<_>>()
             };
             assert_eq!(read(&mut batch, &own), [[1]]);
@@ -208,10 +228,13 @@ mod tests {
             client.send_to(&[0; 1000], at).unwrap();
         }
         let mut batch = Batch::new();
-        let mut received = batch.receive(&socket).unwrap();
+        assert!(waiting_in(&socket).is_some_and(|most| most >= 1));
+        let mut received = batch.receive(&socket, BATCH).unwrap();
+        assert_eq!(waiting_in(&socket), Some(0));
         // The count comes with the first packet after the loss.
         client.send_to(&[0; 1000], at).unwrap();
-        received += batch.receive(&socket).unwrap();
+        received += batch.receive(&socket, BATCH).unwrap();
         assert_eq!(batch.dropped(0), Some(101 - received as u32));
+        assert_eq!(dropped_by(&socket), batch.dropped(0));
     }
 }

@@ -115,6 +115,27 @@ impl Report {
         Report { document: Arc::new(Document { file: file.into(), text: text.into() }), items: Vec::new() }
     }
 
+    /// Takes a part of the text out of all that is shown, such as a token.
+    pub fn hide(&mut self, span: &Range<usize>) {
+        let document = &*self.document;
+        let span = document.within(span);
+        let text = format!("{}{}{}", &document.text[..span.start], "*".repeat(span.len()), &document.text[span.end..]);
+        self.document = Arc::new(Document { file: document.file.clone(), text: text.into() });
+    }
+
+    /// Takes out of all that is shown whatever may be a token, where the text could not be read.
+    pub fn hide_tokens(&mut self) {
+        let text = self.document.text.clone();
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            let value = line.find("token").and_then(|t| Some(t + line[t..].find('=')? + 1));
+            if let Some(value) = value {
+                self.hide(&(at + value..at + line.trim_end().len().max(value)));
+            }
+            at += line.len();
+        }
+    }
+
     /// Takes in what was found in another file.
     pub fn include(&mut self, other: &Report) {
         let from = |item: &Diagnostic| {

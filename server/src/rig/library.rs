@@ -40,7 +40,12 @@ impl Folder {
         if !Path::new(name).components().all(plain) || name.contains('\\') {
             return Err(format!("\"{name}\" is no name below the rig's folder; expected one such as hall.wav or rooms/hall.wav"));
         }
-        Ok(self.root.join(name))
+        let path = self.root.join(name);
+        // Opening a pipe would wait for who writes it.
+        if std::fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
+            return Err(format!("\"{name}\" is not a file"));
+        }
+        Ok(path)
     }
 }
 

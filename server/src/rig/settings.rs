@@ -2,13 +2,16 @@
 
 mod read;
 
-pub use read::read;
+pub use read::{Rule, read};
 
 use super::node::Table;
 use headroom_protocol::midi::surface::layer::Layer;
 use headroom_protocol::midi::takeover::Mode;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Who drives the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,8 +154,13 @@ pub struct DialectConfig {
     pub role: Option<String>,
 }
 
+/// The role that may do everything. It is there without being named.
+pub const ENGINEER: &str = "engineer";
+/// The role that may next to nothing: `/info`, `/ping`, `/login`. It is there without being named.
+pub const NONE: &str = "none";
+
 /// How a role's token is held.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Token {
     /// SHA-256 of the token, 64 lower-case hex digits.
     Sha256(String),
@@ -160,6 +168,66 @@ pub enum Token {
     File(PathBuf),
     /// The token itself, in clear.
     Clear(String),
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Token::File(path) => write!(f, "File({path:?})"),
+            Token::Sha256(_) => f.write_str("Sha256(…)"),
+            Token::Clear(_) => f.write_str("Clear(…)"),
+        }
+    }
+}
+
+/// Most bytes of a token's file that are looked at.
+const TOKEN_FILE: u64 = 4_096;
+
+/// SHA-256 of a token.
+pub fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// A hash as 64 hex digits, read.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    for (byte, two) in key.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()?;
+    }
+    Some(key)
+}
+
+impl Token {
+    /// The hash that a token has to have; a file is read, whose first line is the token or `sha256:` and its hash.
+    ///
+    /// # Errors
+    /// Why it cannot be had. The token is not in it.
+    pub fn key(&self) -> Result<[u8; 32], String> {
+        match self {
+            Token::Sha256(hex) => from_hex(hex).ok_or_else(|| "a SHA-256 hash is 64 hex digits".into()),
+            Token::Clear(token) => Ok(hash(token)),
+            Token::File(path) => {
+                let why = |reason: &dyn fmt::Display| format!("the token's file {}: {reason}", path.display());
+                // Looked at first: opening a pipe would wait for who writes it.
+                if !std::fs::metadata(path).map_err(|e| why(&e))?.is_file() {
+                    return Err(why(&"not a file"));
+                }
+                let mut text = String::new();
+                let file = std::fs::File::open(path).map_err(|e| why(&e))?;
+                file.take(TOKEN_FILE).read_to_string(&mut text).map_err(|e| why(&e))?;
+                let line = text.lines().next().unwrap_or_default().trim();
+                match line.strip_prefix("sha256:") {
+                    Some(hex) => from_hex(hex).ok_or_else(|| why(&"a SHA-256 hash is 64 hex digits")),
+                    None if line.is_empty() => Err(why(&"its first line is empty")),
+                    None => Ok(hash(line)),
+                }
+            }
+        }
+    }
 }
 
 /// `[[role]]`.
@@ -242,6 +310,23 @@ pub struct Settings {
     pub surfaces: Vec<SurfaceConfig>,
     /// `[[midi.map]]`, as they stand.
     pub midi_maps: Vec<Table>,
+}
+
+impl Settings {
+    /// Name of the role of who has not logged in.
+    pub fn default_role(&self) -> &str {
+        let closed = || if self.roles.iter().any(|r| r.token.is_some()) { NONE } else { ENGINEER };
+        self.access.as_deref().unwrap_or_else(closed)
+    }
+
+    /// Takes files of tokens from a folder, where they have no whole path.
+    pub fn anchor(&mut self, folder: &Path) {
+        for role in &mut self.roles {
+            if let Some(Token::File(path)) = &mut role.token {
+                *path = folder.join(&path);
+            }
+        }
+    }
 }
 
 impl Default for Settings {

@@ -502,7 +502,7 @@ fn every_example_loads_and_is_written_back_the_same() {
     let examples = examples();
     assert!(examples.len() >= 6);
     for (name, rig) in examples {
-        // A processor that is not built yet is all that may be said of an example.
+        // A table that is not built yet is all that may be said of an example.
         let said = rig.report.brief();
         assert!(said.lines().all(|l| l.contains("is not built yet")), "{name}:\n{said}");
         let text = emit::emit(&rig);

@@ -49,13 +49,13 @@ pub struct Stage {
 }
 
 /// A console as the rig's text describes it, on the internal clock.
-pub fn console(text: &str, source: Source) -> (Console, rig::OscConfig) {
+pub fn console(text: &str, source: Source) -> (Console, rig::Settings) {
     let rig = rig::parse(text, "stage.toml").unwrap_or_else(|e| panic!("{}", e.0.render(false)));
     let (desk, loaded) = load::desk(&rig, &rig.spec, &Memory::default(), &HashMap::new(), 48_000.0).expect("the rig compiles");
     let config = Config { client: "test".into(), format: Format { rate: 48_000, period: 64 }, ..Config::default() };
     let backend = backend::open(Kind::Internal, &config, port_specs(&desk.plan().ports)).expect("a clock");
     let options = LiveOptions { source, memory: loaded.memory, ..LiveOptions::default() };
-    (Console::start(desk, backend, options, |live| Box::new(live)), rig.settings.osc)
+    (Console::start(desk, backend, options, |live| Box::new(live)), rig.settings)
 }
 
 impl Stage {
@@ -68,10 +68,10 @@ impl Stage {
     }
 
     pub fn from(text: &str, source: Source) -> Stage {
-        let (console, osc) = console(text, source);
+        let (console, settings) = console(text, source);
         let sockets = Sockets::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let at = sockets.local_addr().expect("an address");
-        let (server, mail) = Server::new(Hub::new(console, &osc, 1000, Box::new(moment)), sockets).expect("a server");
+        let (server, mail) = Server::new(Hub::new(console, &settings, 1000, Box::new(moment)), sockets).expect("a server");
         let thread = std::thread::spawn(move || server.run().expect("it serves").into_mixer().stop());
         Stage { at, mail, thread: Some(thread) }
     }

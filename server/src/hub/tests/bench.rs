@@ -4,6 +4,7 @@ use crate::backend::{BackendEvent, Format, Status, Timing};
 use crate::console::Reloaded;
 use crate::hub::client::Way;
 use crate::hub::mixer::Mixer;
+use crate::hub::roles::Standing;
 use crate::hub::{Hub, Moment};
 use crate::metering::readings::Readings;
 use crate::metering::tap::{self, Taps};
@@ -262,14 +263,14 @@ impl Bench {
 
     pub fn of(text: &str) -> Bench {
         let clock = Arc::new(AtomicU64::new(0));
-        let osc = rig::parse(text, "bench.toml").expect("a rig").settings.osc;
+        let settings = rig::parse(text, "bench.toml").expect("a rig").settings;
         let time = clock.clone();
         let wall = move || {
             let nanos = time.load(Ordering::Relaxed);
             Moment { nanos, ntp: tag(nanos) }
         };
         let mixer = BenchMixer::new(text, clock.clone());
-        let mut bench = Bench { hub: Hub::new(mixer, &osc, 100, Box::new(wall)), now: 0, clock, sent: Vec::new() };
+        let mut bench = Bench { hub: Hub::new(mixer, &settings, 100, Box::new(wall)), now: 0, clock, sent: Vec::new() };
         if let Some(peers) = bench.hub.take_new_peers() {
             bench.hub.set_peers(&crate::hub::peers::resolve(&peers), 0);
         }
@@ -294,7 +295,7 @@ impl Bench {
     }
 
     pub fn connection(&mut self, at: &str) -> ClientId {
-        self.hub.open(Way::Tcp(at.parse().expect("an address")), self.now).expect("it is served")
+        self.hub.open(Way::Tcp(at.parse().expect("an address")), Standing::Guest, self.now).expect("it is served")
     }
 
     /// Lets time pass, a period at a time.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod presets;
+mod roles;
 mod served;
 mod standing;
 mod telling;

@@ -1,14 +1,20 @@
 //! The tables that are not part of the graph, read.
 
-use super::{AudioConfig, Backend, DialectConfig, Net, OscConfig, Peer, Role, Settings, Token};
+use super::{AudioConfig, Backend, DialectConfig, ENGINEER, NONE, Net, OscConfig, Peer, Role, Settings, Token};
 use crate::rig::diagnose::Report;
 use crate::rig::node::{Item, Node, Table};
 use crate::rig::section::Section;
+use headroom_protocol::pattern::Pattern;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-/// Roles that are there without being named: everything, and next to nothing.
-const BUILT_IN_ROLES: [&str; 2] = ["engineer", "none"];
+/// A pattern of a role, and where it stands: what it reaches is known when the graph is.
+pub struct Rule {
+    /// The pattern.
+    pub pattern: String,
+    /// Its place.
+    pub span: Range<usize>,
+}
 
 mod surfaces;
 
@@ -16,12 +22,13 @@ struct Reader<'r> {
     report: &'r mut Report,
     /// Role names used, checked when all roles are known.
     roles_used: Vec<(String, Range<usize>)>,
+    rules: Vec<Rule>,
 }
 
 /// Reads the tables of `root` that are not part of the graph.
-pub fn read(root: &mut Section<'_>, report: &mut Report) -> Settings {
+pub fn read(root: &mut Section<'_>, report: &mut Report) -> (Settings, Vec<Rule>) {
     let mut settings = Settings::default();
-    let mut reader = Reader { report, roles_used: Vec::new() };
+    let mut reader = Reader { report, roles_used: Vec::new(), rules: Vec::new() };
     reader.roles(root, &mut settings);
     if let Some((_, table)) = root.table("audio", reader.report) {
         settings.audio = reader.audio(table);
@@ -44,24 +51,18 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> Settings {
         settings.midi_maps = section.tables("map", reader.report).into_iter().map(|(_, t)| t.clone()).collect();
         section.finish(reader.report);
     }
-    reader.check_roles(&settings.roles);
+    reader.check_roles(&settings);
     reader.unbuilt(root);
     for (name, maps) in [("osc.map", &settings.osc.maps), ("midi.map", &settings.midi_maps)] {
         if let Some((key, _)) = maps.iter().find_map(|m| m.entries.first()) {
             reader.report.warning(&key.span, format!("[[{name}]] is not built yet"), "no effect");
         }
     }
-    settings
+    (settings, reader.rules)
 }
 
 /// Tables that are read and have no effect yet, with what that means to who relies on them.
-const UNBUILT: &[(&str, &str)] = &[
-    ("access", "everyone who is served may set everything"),
-    ("role", "everyone who is served may set everything"),
-    ("http", "no effect"),
-    ("x32", "no effect"),
-    ("xair", "no effect"),
-];
+const UNBUILT: &[(&str, &str)] = &[("http", "no effect"), ("x32", "no effect"), ("xair", "no effect")];
 
 impl Reader<'_> {
     fn unbuilt(&mut self, root: &mut Section<'_>) {
@@ -199,6 +200,19 @@ impl Reader<'_> {
         out
     }
 
+    /// Patterns of a role.
+    fn rules(&mut self, section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+        let patterns = self.patterns(section, key);
+        for (text, span) in section.texts(key, self.report).unwrap_or_default() {
+            match Pattern::parse(text) {
+                Ok(_) => self.rules.push(Rule { pattern: text.into(), span }),
+                Err(_) if !text.starts_with('/') => {}
+                Err(bad) => drop(self.report.error(&span, format!("{text:?} is not a pattern: {bad}"), "not a pattern")),
+            }
+        }
+        patterns
+    }
+
     fn role(&mut self, section: &mut Section<'_>) -> Option<String> {
         let role = section.text("role", self.report)?;
         self.roles_used.push((role.into(), section.span("role")?));
@@ -234,8 +248,8 @@ impl Reader<'_> {
             let mut section = Section::new(table, "[[role]]");
             let name = section.text("name", self.report).map(str::to_string);
             let token = self.token(&mut section);
-            let write = self.patterns(&mut section, "write");
-            let read = self.patterns(&mut section, "read");
+            let write = self.rules(&mut section, "write");
+            let read = self.rules(&mut section, "read");
             let place = section.span("name");
             section.finish(self.report);
             let Some(name) = name.filter(|n| !n.is_empty()) else {
@@ -247,6 +261,20 @@ impl Reader<'_> {
             if settings.roles.iter().any(|r| r.name == name) {
                 self.report.error(&place.unwrap_or(0..0), format!("two roles are called {name:?}"), "used twice");
             } else {
+                let place = place.unwrap_or(0..0);
+                if name == ENGINEER && !(write.is_empty() && read.is_empty()) {
+                    self.report.warning(&place, "the engineer may do everything".into(), "its patterns have no effect");
+                }
+                if name == NONE {
+                    let has = token.is_some() || !(write.is_empty() && read.is_empty());
+                    if has {
+                        self.report.warning(
+                            &place,
+                            "the role none may do nothing".into(),
+                            "its token and patterns have no effect",
+                        );
+                    }
+                }
                 settings.roles.push(Role { name, token, write, read });
             }
         }
@@ -291,15 +319,17 @@ impl Reader<'_> {
             self.report.error(&node.span, "a token cannot be empty".into(), "expected a token");
             return None;
         }
+        // Findings show lines of the file.
+        self.report.hide(&node.span);
         self.report
             .warning(&node.span, "this token stands in clear".into(), "anyone who reads the rig can log in")
-            .help("keep its hash, \"sha256:…\", or a file, \"file:/etc/headroom/token\"");
+            .help("`headroom token` makes one with its hash, \"sha256:…\"; or name a file, \"file:/etc/headroom/token\"");
         Some(Token::Clear(text.clone()))
     }
 
-    fn check_roles(&mut self, roles: &[Role]) {
+    fn check_roles(&mut self, settings: &Settings) {
         for (name, span) in std::mem::take(&mut self.roles_used) {
-            let known = || roles.iter().map(|r| r.name.as_str()).chain(BUILT_IN_ROLES);
+            let known = || settings.roles.iter().map(|r| r.name.as_str()).chain([ENGINEER, NONE]);
             if !known().any(|k| k == name) {
                 self.report.error(&span, format!("there is no role {name:?}"), "unknown role").suggest(&name, known());
             }

@@ -1,0 +1,191 @@
+//! What is fuzzed: each function takes any bytes and must neither panic nor hang, and what it reads must hold together.
+//!
+//! Used by the fuzzer and by a plain test (`tests/fuzz.rs`). A new decoder is one line in the table, a folder
+//! `corpus/NAME` and, where it has words, `dictionaries/NAME.dict`.
+
+use headroom::audiofile::Reader;
+use headroom::cues;
+use headroom::hub::roles::{RoleId, Roles};
+use headroom::rig::{self, Net, preset};
+use headroom::state::format;
+use headroom_protocol::address::AddressSpace;
+use headroom_protocol::intent;
+use headroom_protocol::osc::decode::{self, Packet};
+use headroom_protocol::osc::stream::{Deframer, Framing, MAX_FRAME, frame};
+use headroom_protocol::pattern::Pattern;
+use std::io::Cursor;
+use std::sync::LazyLock;
+
+/// One target.
+pub struct Target {
+    /// Name, also of its corpus and dictionary.
+    pub name: &'static str,
+    /// Takes any bytes.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "osc", run: osc },
+    Target { name: "stream", run: stream },
+    Target { name: "pattern", run: pattern },
+    Target { name: "rig", run: rig },
+    Target { name: "roles", run: roles },
+    Target { name: "preset", run: preset },
+    Target { name: "state", run: state },
+    Target { name: "cues", run: cue_file },
+    Target { name: "wav", run: wav },
+];
+
+/// Longest text that is read as a rig: larger ones take longer and find no more.
+const LONGEST: usize = 4_096;
+
+const SMALL: &str = "[[channel]]\nname = \"Kick\"\n[[channel]]\nname = \"Vox\"\nchain = []\n[[bus]]\nname = \"Wedge\"\nkind = \"aux\"\n\
+                     [[dca]]\nname = \"Band\"\n[main]\nchain = []\n[monitor]\n";
+
+static SPACE: LazyLock<AddressSpace> = LazyLock::new(|| {
+    let rig = rig::parse(SMALL, "small.toml").unwrap_or_else(|e| panic!("{e}"));
+    AddressSpace::new(&rig.spec, &rig.tree)
+});
+
+fn osc(bytes: &[u8]) {
+    let Ok(packet) = decode::packet(bytes) else { return };
+    let count = packet.messages().count();
+    assert_eq!(count, packet.message_count());
+    for (_, message) in packet.messages() {
+        message.args.for_each(drop);
+        assert!(matches!(decode::packet(message.as_bytes()), Ok(Packet::Message(_))));
+        if let Err(error) = intent::parse(&message, &*SPACE) {
+            // Little goes back to strangers.
+            assert!(error.address.len() <= 200 && error.reason.len() <= 2_000);
+        }
+        let nothing = headroom_protocol::address::Sight::only(&SPACE, &[]);
+        if let Err(error) = intent::parse(&message, nothing) {
+            let quotes = bytes.windows(5).any(|w| w == b"/ch/1");
+            assert!(quotes || !error.reason.contains("/ch/1"), "{error}");
+        }
+    }
+    let _ = intent::parse_packet(&packet, &*SPACE);
+}
+
+/// The first byte says how large the pieces are that arrive.
+fn stream(bytes: &[u8]) {
+    let Some((size, bytes)) = bytes.split_first() else { return };
+    let mut whole = Vec::new();
+    let mut pieces = Vec::new();
+    for (into, size) in [(&mut whole, bytes.len().max(1)), (&mut pieces, usize::from(*size).max(1))] {
+        let mut deframer = Deframer::new();
+        'all: for mut piece in bytes.chunks(size) {
+            loop {
+                match deframer.next(&mut piece) {
+                    Ok(Some(packet)) => {
+                        assert!(!packet.is_empty() && packet.len() <= MAX_FRAME);
+                        into.push(packet.to_vec());
+                    }
+                    Ok(None) => break,
+                    Err(_) => break 'all,
+                }
+            }
+        }
+        assert!(deframer.held() <= 2 * MAX_FRAME);
+    }
+    // What comes out does not depend on how it came in.
+    assert_eq!(whole, pieces);
+    if !bytes.is_empty() && bytes.len().is_multiple_of(4) {
+        for framing in [Framing::Slip, Framing::Length] {
+            let mut framed = Vec::new();
+            frame(framing, bytes, &mut framed);
+            let mut rest = framed.as_slice();
+            assert_eq!(Deframer::new().next(&mut rest), Ok(Some(bytes)));
+        }
+    }
+}
+
+fn pattern(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let explained = SPACE.explain_pattern(text, ["/rig/reload", "/info"]);
+    assert!(explained.is_none_or(|e| e.len() < 8_192));
+    let Ok(pattern) = Pattern::parse(text) else { return };
+    let (reached, meant) = (SPACE.matches(&pattern, usize::MAX), SPACE.meant(&pattern));
+    // A rule means at least what is reached, and what a list by hand would find.
+    assert!(reached.iter().all(|id| meant.contains(id)));
+    let by_number = SPACE.params().filter(|id| pattern.matches(SPACE.canonical(*id)));
+    assert!(by_number.into_iter().all(|id| meant.contains(&id)), "{text}");
+}
+
+fn rig(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(&bytes[..bytes.len().min(LONGEST)]) else { return };
+    match rig::parse(text, "fuzz.toml") {
+        Ok(rig) => drop(rig.report.render(false)),
+        Err(errors) => assert!(!errors.to_string().is_empty() && !errors.0.brief().is_empty()),
+    }
+}
+
+/// What a rig says of access, beside a small console.
+fn roles(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(&bytes[..bytes.len().min(LONGEST)]) else { return };
+    let _ = text.lines().next().and_then(Net::parse);
+    let Ok(mut rig) = rig::parse(&format!("{text}\n{SMALL}"), "fuzz.toml") else { return };
+    // Whatever a name of a file says, no file is opened here.
+    rig.settings.roles.iter_mut().for_each(|r| r.token = r.token.take().filter(|t| !matches!(t, rig::Token::File(_))));
+    let space = AddressSpace::new(&rig.spec, &rig.tree);
+    let roles = Roles::new(&rig.settings, &space);
+    let sees = |role| roles.sight(role, &space);
+    assert!(space.params().all(|id| roles.writes(RoleId::ENGINEER, id) && sees(RoleId::ENGINEER).sees(id)));
+    assert!(space.params().all(|id| !roles.writes(RoleId::NONE, id) && !sees(RoleId::NONE).sees(id)));
+    for role in &rig.settings.roles {
+        if let Some(rig::Token::Clear(token)) = &role.token {
+            assert!(roles.with_token(token).is_some());
+        }
+    }
+    for secret in rig.settings.roles.iter().filter_map(|r| match &r.token {
+        Some(rig::Token::Clear(token)) if token.len() >= 8 => Some(token),
+        _ => None,
+    }) {
+        // A token that stands elsewhere in the file too is not a secret.
+        if text.matches(secret.as_str()).count() == 1 && !SMALL.contains(secret.as_str()) {
+            assert!(!rig.report.render(false).contains(secret.as_str()), "a finding tells a token");
+        }
+    }
+}
+
+fn preset(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(&bytes[..bytes.len().min(LONGEST)]) else { return };
+    let loaded = preset::read("fuzz", text, "fuzz.toml");
+    loaded.preset.needs();
+    loaded.report.render(false);
+}
+
+fn state(bytes: &[u8]) {
+    let same = |memory: format::Memory| assert_eq!(format::decode(&format::encode(&memory, "fuzz")), Ok(memory));
+    let _ = format::decode(bytes).map(same);
+    // The sum over all would keep everything else out.
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.lines().filter(|l| !l.starts_with("end"));
+    let body: String = lines.flat_map(|l| [l, "\n"]).collect();
+    let _ = format::decode(format!("{body}end {:016x}\n", format::crc64(body.as_bytes())).as_bytes()).map(same);
+}
+
+fn cue_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match cues::read(text, "fuzz.txt") {
+        Ok(read) => drop(cues::by_frame(read, 48_000.0)),
+        Err(errors) => assert!(errors.starts_with("fuzz.txt:")),
+    }
+}
+
+fn wav(bytes: &[u8]) {
+    let source = Box::new(Cursor::new(bytes.to_vec()));
+    let Ok(mut reader) = Reader::from_source("fuzz.wav", source, Some(bytes.len() as u64)) else { return };
+    reader.remarks();
+    let mut samples = [0f64; 1_024];
+    let mut read = 0;
+    while let Ok(count) = reader.read_f64(&mut samples) {
+        if count == 0 {
+            break;
+        }
+        assert!(samples[..count.min(samples.len())].iter().all(|x| x.is_finite()));
+        read += count;
+        assert!(read <= 8 * bytes.len() + 8, "more samples than bytes");
+    }
+}
