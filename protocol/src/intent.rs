@@ -80,6 +80,10 @@ pub enum Intent {
         /// The preset.
         name: Box<str>,
     },
+    /// Bind the next control that is touched, of this surface or of any, to the next parameter that moves.
+    MidiLearn(Option<Box<str>>),
+    /// Forget what a surface has learned.
+    MidiForget(Box<str>),
     /// A button that works on being pressed was let go.
     Nothing,
     /// Several that take effect in one frame.

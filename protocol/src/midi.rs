@@ -9,6 +9,7 @@
 //! | [`mcu`] | the dialect of Mackie Control |
 //! | [`hui`] | the dialect of HUI |
 //! | [`controller`] | one surface as its driver sees it: ports, bytes, wishes |
+//! | [`learn`] | controls bound to parameters by touching both |
 //! | [`map`] | plain controllers: maps of what their knobs and buttons do |
 //! | [`cable`] | how fast a surface may be spoken to |
 //! | [`takeover`] | faders without motors that do not make a value jump |
@@ -21,6 +22,7 @@
 pub mod cable;
 pub mod controller;
 pub mod hui;
+pub mod learn;
 pub mod map;
 pub mod mcu;
 pub mod message;

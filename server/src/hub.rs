@@ -24,6 +24,7 @@ pub mod peers;
 mod preset;
 pub mod roles;
 mod status;
+pub mod surfaces;
 mod taps;
 mod timed;
 mod view;
@@ -123,6 +124,8 @@ pub struct Hub<M> {
     pings: Vec<Ping>,
     shelf: Shelf,
     saving: Vec<Saving>,
+    /// Where wishes to the control surfaces go.
+    surfaces: Option<crossbeam_channel::Sender<surfaces::SurfaceWish>>,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
@@ -174,6 +177,7 @@ impl<M: Mixer> Hub<M> {
             pings: Vec::new(),
             shelf,
             saving: Vec::new(),
+            surfaces: None,
             counters: Counters::default(),
             figures: Vec::new(),
             standing,

@@ -8,8 +8,14 @@
 //!  ALSA's sequencer ──── ports ──┘
 //! ```
 
+pub mod alsa;
+mod desk;
 mod host;
+mod learned;
+pub mod maps;
 mod setup;
+mod wishes;
 
 pub use host::{Host, start};
+pub use learned::Learned;
 pub use setup::Surfaces;

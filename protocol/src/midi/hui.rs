@@ -8,7 +8,7 @@ pub mod table;
 use super::MS;
 use super::cable::Cable;
 use super::message::{Message, Parser};
-use super::panel::{Button, CELLS, DIGITS, Input, Light, Picture, Ring, STRIPS, Unit};
+use super::panel::{Button, DIGITS, Input, Light, Picture, Ring, STRIPS, Unit};
 use super::text;
 use table::{KEYS, MUTE, PUSH, REC, SELECT, SOLO, TOUCH};
 

@@ -143,6 +143,27 @@ fn input(message: &Message<'_>) -> Option<Input> {
     })
 }
 
+/// A message of a unit in words, for people.
+pub fn meaning(message: &Message<'_>) -> Option<String> {
+    let fader = |strip: usize| if strip == MASTER { "main".to_owned() } else { (strip + 1).to_string() };
+    let pressed = |on: bool| if on { "pressed" } else { "let go" };
+    Some(match input(message)? {
+        Input::Fader(strip, position) => format!("fader {} at {position}", fader(strip)),
+        Input::Touch(strip, on) => format!("fader {} {}", fader(strip), if on { "touched" } else { "let go" }),
+        Input::Turn(strip, ticks) => format!("knob {} by {ticks}", strip + 1),
+        Input::Jog(ticks) => format!("wheel by {ticks}"),
+        Input::Pedal(value) => format!("pedal at {value}"),
+        Input::Press(button, on) => match button {
+            Button::Rec(strip) => format!("rec {} {}", strip + 1, pressed(on)),
+            Button::Solo(strip) => format!("solo {} {}", strip + 1, pressed(on)),
+            Button::Mute(strip) => format!("mute {} {}", strip + 1, pressed(on)),
+            Button::Select(strip) => format!("select {} {}", strip + 1, pressed(on)),
+            Button::Push(strip) => format!("knob {} {}", strip + 1, pressed(on)),
+            Button::Key(name) => format!("{name} {}", pressed(on)),
+        },
+    })
+}
+
 /// Clicks of an encoder: bit 6 is counter-clockwise, none means one.
 fn ticks(value: u8) -> i32 {
     let count = i32::from(value & 0x3F).max(1);

@@ -2,8 +2,10 @@
 //!
 //! A surface is a client of the hub like any other: it subscribes to everything, keeps what it was told, and sends OSC.
 //! What it sets itself it takes as set, since the hub does not tell a maker its own change; where the hub refuses or
-//! holds a value at a limit, it says so and the surface follows.
+//! holds a value at a limit, it says so and the surface follows. Its set and another's change may cross on their way, and
+//! then the surface would believe the wrong one for good: so it asks for what it set, a moment after the last time.
 
+use super::MS;
 use crate::address::AddressSpace;
 use crate::coerce;
 use crate::osc::decode::{self, Arg as Told, Message};
@@ -17,6 +19,8 @@ use std::sync::Arc;
 const STEPS: f64 = 100.0;
 /// The same, held fine.
 const FINE_STEPS: f64 = 500.0;
+/// How long after the last set of a parameter its value is asked for.
+const ASK_AFTER: u64 = 150 * MS;
 /// Wishes that may wait to be fetched; a surface that nobody serves must not fill the memory.
 const MOST_WISHES: usize = 4_096;
 
@@ -34,6 +38,9 @@ pub struct Remote {
     error: Option<String>,
     /// Who hears of parameters that others change, for binding a control to one.
     moved: Vec<ParamId>,
+    now: u64,
+    /// What was set and is to be asked for, and when.
+    unsure: Vec<(ParamId, u64)>,
 }
 
 impl Remote {
@@ -50,6 +57,8 @@ impl Remote {
             changes: 0,
             error: None,
             moved: Vec::new(),
+            now: 0,
+            unsure: Vec::new(),
         }
     }
 
@@ -119,6 +128,16 @@ impl Remote {
         self.changes += 1;
         if known && decl.access == Access::Write && self.moved.len() < MOST_WISHES {
             self.moved.push(id);
+        }
+    }
+
+    /// Time passes: what was set a moment ago is asked for.
+    pub fn tick(&mut self, now: u64) {
+        self.now = now;
+        while let Some(at) = self.unsure.iter().position(|(_, due)| *due <= now) {
+            let (id, _) = self.unsure.swap_remove(at);
+            let address = self.space.canonical(id).to_owned();
+            self.wish(&address, []);
         }
     }
 
@@ -229,6 +248,11 @@ impl Remote {
         }
         *slot = Some(value);
         self.changes += 1;
+        let due = self.now + ASK_AFTER;
+        match self.unsure.iter_mut().find(|(unsure, _)| *unsure == id) {
+            Some(known) => known.1 = due,
+            None => self.unsure.push((id, due)),
+        }
         true
     }
 

@@ -165,17 +165,19 @@ pub(crate) struct MidiCandidate {
     pub(crate) aliases: Vec<String>,
 }
 
-/// The first candidate that a surface's `port` means: a full name, a glob, or a part of a name, capital or not.
-pub(crate) fn resolve_midi<'a>(pattern: &str, candidates: &'a [MidiCandidate], ours: &str) -> Option<&'a str> {
-    let lower = pattern.to_lowercase();
-    let fits = |name: &str| match pattern.contains(['*', '?']) {
-        true => glob(&lower, &name.to_lowercase()),
-        false => name.to_lowercase().contains(&lower),
+/// The first candidate that a surface's `port` means: a full name, a glob, or a part of a name, capital or not. One that
+/// another surface of the rig means by a longer text is not meant: `X-Touch` beside `X-Touch-Ext`.
+pub(crate) fn resolve_midi<'a>(pattern: &str, all: &[&str], candidates: &'a [MidiCandidate], ours: &str) -> Option<&'a str> {
+    let like = |pattern: &str, name: &str| match pattern.contains(['*', '?']) {
+        true => glob(&pattern.to_lowercase(), &name.to_lowercase()),
+        false => name.to_lowercase().contains(&pattern.to_lowercase()),
     };
+    let better = |name: &str| all.iter().any(|other| other.len() > pattern.len() && like(other, name));
+    let fits = |name: &str| like(pattern, name) && !better(name);
     let own = |name: &str| name.strip_prefix(ours).is_some_and(|rest| rest.starts_with(':'));
     let exact = candidates.iter().find(|c| c.name == pattern);
-    let like = || candidates.iter().find(|c| !own(&c.name) && (fits(&c.name) || c.aliases.iter().any(|a| fits(a))));
-    exact.or_else(like).map(|c| c.name.as_str())
+    let first = || candidates.iter().find(|c| !own(&c.name) && (fits(&c.name) || c.aliases.iter().any(|a| fits(a))));
+    exact.or_else(first).map(|c| c.name.as_str())
 }
 
 /// Whether `text` matches `pattern`, where `*` stands for any run of characters and `?` for any one.
@@ -256,15 +258,17 @@ mod tests {
         let port = |name: &str, alias: &str| MidiCandidate { name: name.into(), aliases: vec![alias.into()] };
         let ports = [
             port("headroom:midi-x-touch-out", ""),
+            port("X-Touch-Ext:out", ""),
             port("a2j:Midi Through [14] (capture): Port-0", ""),
             port("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 1", ""),
             port("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 2", ""),
             port("system:midi_capture_1", "alsa_pcm:nanoKONTROL2/midi_capture_1"),
         ];
-        let found = |pattern| resolve_midi(pattern, &ports, "headroom");
+        let found = |pattern| resolve_midi(pattern, &["X-Touch", "X-Touch-Ext"], &ports, "headroom");
         assert_eq!(found("X-Touch"), Some("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 1"));
         assert_eq!(found("*x-touch midi 2"), Some("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 2"));
         assert_eq!(found("nanoKONTROL2"), Some("system:midi_capture_1"));
+        assert_eq!(found("X-Touch-Ext"), Some("X-Touch-Ext:out"));
         assert_eq!(found("BCF2000"), None);
     }
 

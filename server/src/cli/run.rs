@@ -12,7 +12,7 @@ use crate::demo::band::Song;
 use crate::demo::source::BandSource;
 use crate::hub::Hub;
 use crate::hub::roles::Standing;
-use crate::midi::{self, Surfaces};
+use crate::midi::{self, Learned, Surfaces};
 use crate::net::{Event, Mail, Server, Sockets, moment};
 use crate::record::{Recorder, Recording};
 use crate::rig::{self, Rig};
@@ -234,6 +234,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let source = Source { file: session.file.clone() };
     let inputs = ports.inputs.len();
     let from_state = session.state.as_ref().map(|_| loaded.from_state);
+    let learned = Learned::new(opened.surfaces());
     let (writer, aside) = opened.writer();
     let options = LiveOptions { taps, source, memory: loaded.memory, writer, surfaces };
     let console = if session.demo {
@@ -259,7 +260,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let hub = Hub::new(console, &session.rig.settings, revision, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
     let ended = mail.clone();
-    let surfaces = midi::start(mail.clone(), lines).map_err(|e| Fail::running(e.to_string()))?;
+    let surfaces = midi::start(mail.clone(), lines, learned).map_err(|e| Fail::running(e.to_string()))?;
     let thread = std::thread::Builder::new().name("hub".into()).spawn(move || server.run());
     let thread = thread.map_err(|e| Fail::running(e.to_string()))?;
     let heard = backend == "JACK";

@@ -1,19 +1,24 @@
 //! The thread of the surfaces.
 
+use super::alsa;
+use super::desk::{Desk, Seat};
+use super::learned::Learned;
 use super::setup::{Surfaces, controller, rows};
-use crate::backend::midi::{LONGEST, Line};
+use crate::backend::midi::Line;
 use crate::backend::realtime::monotonic_nanos;
 use crate::console::Console;
 use crate::hub::roles::Standing;
+use crate::hub::surfaces::SurfaceWish;
 use crate::net::{Event, LinkId, Mail};
 use crate::rig::SurfaceConfig;
 use crate::rig::settings::ENGINEER;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::tree::Tree;
+use headroom_protocol::intent::ClientId;
 use headroom_protocol::midi::MS;
-use headroom_protocol::midi::controller::{Clock, Controller};
-use headroom_protocol::midi::message::split;
+use headroom_protocol::midi::controller::{Clock, Controller as _};
+use headroom_protocol::midi::learn::Taught;
 use headroom_protocol::midi::remote::Remote;
 use headroom_protocol::osc::encode::{Arg, Encoder};
 use std::sync::Arc;
@@ -30,9 +35,12 @@ const ACTIVE: u64 = 2_000 * MS;
 /// How often it is asked whether the rig changed, in nanoseconds.
 const ASK: u64 = 250 * MS;
 /// How often what passes by itself is drawn (the clock, values that were shown), in nanoseconds.
-const REDRAW: u64 = 50 * MS;
+pub(super) const REDRAW: u64 = 50 * MS;
 /// A surface brings two cables; it is greeted when both are there.
-const SETTLE: u64 = 20 * MS;
+pub(super) const SETTLE: u64 = 20 * MS;
+
+/// How often ALSA's sequencer is looked at, in nanoseconds.
+const SCAN: u64 = 1_000 * MS;
 
 /// What a surface is told, and how often at most in Hz.
 const SUBSCRIBED: &[(&str, f32)] = &[("//", 100.0), ("//meter/out", 20.0), ("/main/loudness/momentary", 10.0)];
@@ -43,6 +51,10 @@ enum News {
     Told(u64, Vec<u8>),
     /// The console is made of this now.
     Console(Box<Known>),
+    /// A port of the sequencer has something.
+    Wake,
+    /// A client wishes something.
+    Wish(SurfaceWish),
     /// The program ends.
     Stop,
 }
@@ -71,12 +83,23 @@ impl Host {
     }
 }
 
-/// Serves the surfaces of the console behind `mail` over these lines.
+/// Serves the surfaces of the console behind `mail` over these lines; what they learn is kept in `learned`.
 ///
 /// # Errors
 /// Where there is no thread to be had.
-pub fn start(mail: Mail<Console>, lines: Vec<Line>) -> std::io::Result<Host> {
+pub fn start(mail: Mail<Console>, lines: Vec<Line>, learned: Learned) -> std::io::Result<Host> {
     let (sender, inbox) = unbounded();
+    let (wishes, wished) = unbounded();
+    mail.send(Event::Errand(Box::new(move |hub| hub.set_surfaces(wishes))));
+    let forward = sender.clone();
+    // The hub knows nothing of what else this thread hears.
+    std::thread::Builder::new().name("surface-wishes".into()).spawn(move || {
+        while let Ok(wish) = wished.recv() {
+            if forward.send(News::Wish(wish)).is_err() {
+                return;
+            }
+        }
+    })?;
     let served = Served {
         mail,
         inbox,
@@ -85,7 +108,10 @@ pub fn start(mail: Mail<Console>, lines: Vec<Line>) -> std::io::Result<Host> {
         known: None,
         desks: Vec::new(),
         numbers: 0,
+        learned,
+        teaching: None,
         next_ask: 0,
+        next_scan: 0,
         active: 0,
         encoder: Encoder::new(),
     };
@@ -93,37 +119,19 @@ pub fn start(mail: Mail<Console>, lines: Vec<Line>) -> std::io::Result<Host> {
     Ok(Host { inbox: sender, thread: Some(thread) })
 }
 
-/// One port of a surface.
-struct Seat {
-    name: String,
-    line: Option<usize>,
-    /// Cables that were ever made, as far as they were seen.
-    made: u32,
-    /// When it is to be greeted.
-    greet_at: Option<u64>,
-    open: bool,
-}
-
-/// One surface.
-struct Desk {
-    number: u64,
-    link: LinkId,
-    remote: Remote,
-    controller: Box<dyn Controller>,
-    seats: Vec<Seat>,
-    drawn: u64,
-    draw_at: u64,
-}
-
-struct Served {
-    mail: Mail<Console>,
+pub(super) struct Served {
+    pub(super) mail: Mail<Console>,
     inbox: Receiver<News>,
     sender: Sender<News>,
     lines: Vec<Line>,
     known: Option<Known>,
-    desks: Vec<Desk>,
+    pub(super) desks: Vec<Desk>,
     numbers: u64,
+    pub(super) learned: Learned,
+    /// Who is answered when something was learned, and until when.
+    pub(super) teaching: Option<(ClientId, u64)>,
     next_ask: u64,
+    next_scan: u64,
     /// When something last came from a surface, or went to one.
     active: u64,
     encoder: Encoder,
@@ -148,12 +156,17 @@ impl Served {
                 self.next_ask = now + ASK;
                 self.ask();
             }
+            if now >= self.next_scan {
+                self.next_scan = now + SCAN;
+                self.scan(now);
+            }
             let clock = local_time();
             for desk in &mut self.desks {
                 if desk.serve(&mut self.lines, &self.mail, now, clock) {
                     self.active = now;
                 }
             }
+            self.finish_learning(now);
         }
     }
 
@@ -192,7 +205,8 @@ impl Served {
                 }
             }
             News::Console(known) => self.take(*known),
-            News::Stop => {}
+            News::Wish(wish) => self.wish(&wish),
+            News::Wake | News::Stop => {}
         }
     }
 
@@ -220,8 +234,9 @@ impl Served {
         let configs = known.surfaces.configs().clone();
         for (leader, row) in rows(&configs) {
             let remote = Remote::new(known.spec.clone(), known.tree.clone(), known.rate);
+            let taught = row.iter().map(|at| self.learned.load(&configs[*at].port)).collect();
             let controller = match controller(&configs, leader, &row, &remote) {
-                Ok(controller) => controller,
+                Ok(controller) => Taught::new(controller, taught, &remote),
                 Err(reason) => {
                     tracing::warn!(surface = configs[leader].port, "this surface is not served: {reason}");
                     continue;
@@ -229,7 +244,14 @@ impl Served {
             };
             let seat = |at: &usize| {
                 let config = &configs[*at];
-                Seat { name: config.port.clone(), line: known.surfaces.line(config), made: 0, greet_at: None, open: false }
+                Seat {
+                    name: config.port.clone(),
+                    line: known.surfaces.line(config),
+                    alsa: None,
+                    made: 0,
+                    greet_at: None,
+                    open: false,
+                }
             };
             let seats = row.iter().map(seat).collect();
             self.numbers += 1;
@@ -239,6 +261,40 @@ impl Served {
             });
             subscribe(&self.mail, link, &mut self.encoder);
             self.desks.push(Desk { number, link, remote, controller, seats, drawn: 0, draw_at: 0 });
+        }
+    }
+}
+
+impl Served {
+    /// Looks for surfaces at ALSA's sequencer: those that JACK has no cable to.
+    fn scan(&mut self, now: u64) {
+        let seats = || self.desks.iter().flat_map(|d| &d.seats);
+        if seats().next().is_none() || !alsa::is_here() {
+            return;
+        }
+        let all: Vec<String> = seats().map(|s| s.name.clone()).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let Some(mut look) = alsa::Look::new() else { return };
+        for desk in &mut self.desks {
+            for (port, seat) in desk.seats.iter_mut().enumerate() {
+                let cables = seat.line.and_then(|line| self.lines.get(line)).map_or(0, |line| line.plug().cables());
+                if seat.alsa.as_ref().is_some_and(|alsa| !look.has(alsa)) {
+                    seat.alsa = None;
+                    seat.gone(port, &mut desk.controller);
+                }
+                if seat.alsa.is_some() || cables > 0 {
+                    continue;
+                }
+                let sender = self.sender.clone();
+                seat.alsa = look.open(&seat.name, &all, move || drop(sender.send(News::Wake)));
+                if seat.alsa.is_some() {
+                    seat.came(port, &mut desk.controller, now);
+                }
+                match alsa::Look::new() {
+                    Some(next) => look = next,
+                    None => return,
+                }
+            }
         }
     }
 }
@@ -260,66 +316,6 @@ fn message(encoder: &mut Encoder, address: &str, args: &[Arg]) -> Vec<u8> {
     let mut out = Vec::new();
     encoder.message(address, args.iter().cloned(), &mut out);
     out
-}
-
-impl Desk {
-    /// Takes what came, sends what is due. True where anything did.
-    fn serve(&mut self, lines: &mut [Line], mail: &Mail<Console>, now: u64, clock: Clock) -> bool {
-        let mut touched = false;
-        let mut buffer = [0; LONGEST];
-        for (port, seat) in self.seats.iter_mut().enumerate() {
-            let Some(line) = seat.line.and_then(|line| lines.get_mut(line)) else { continue };
-            touched |= seat.watch(line, port, &mut *self.controller, now);
-            while let Some(bytes) = line.receive(&mut buffer) {
-                self.controller.receive(port, bytes, &mut self.remote, now);
-                touched = true;
-            }
-        }
-        for wish in self.remote.take_wishes() {
-            mail.send(Event::Packet(self.link, wish));
-        }
-        self.remote.take_moved();
-        if let Some(error) = self.remote.take_error() {
-            tracing::info!(surface = self.seats.first().map(|s| s.name.as_str()), "{error}");
-        }
-        if touched || self.remote.changes() != self.drawn || now >= self.draw_at {
-            (self.drawn, self.draw_at) = (self.remote.changes(), now + REDRAW);
-            self.controller.draw(&self.remote, now, clock);
-        }
-        let mut out = Vec::new();
-        for (port, seat) in self.seats.iter().enumerate().filter(|(_, s)| s.open) {
-            let Some(line) = seat.line.and_then(|line| lines.get_mut(line)) else { continue };
-            while line.has_room() && self.controller.next(port, now, &mut out) {
-                split(&out).for_each(|message| drop(line.send(message)));
-                out.clear();
-                touched = true;
-            }
-        }
-        touched
-    }
-}
-
-impl Seat {
-    /// Sees cables come and go. True where one came.
-    fn watch(&mut self, line: &Line, port: usize, controller: &mut dyn Controller, now: u64) -> bool {
-        let (made, cables) = (line.plug().made(), line.plug().cables());
-        if made != self.made {
-            self.made = made;
-            self.greet_at = Some(now + SETTLE);
-            return true;
-        }
-        if cables == 0 && self.open {
-            tracing::info!(surface = self.name, "a surface has gone; it is waited for");
-            controller.unplugged(port);
-            self.open = false;
-        }
-        if cables > 0 && self.greet_at.is_some_and(|at| at <= now) {
-            tracing::info!(surface = self.name, "a surface is here");
-            (self.greet_at, self.open) = (None, true);
-            controller.plugged(port, now);
-        }
-        false
-    }
 }
 
 /// The time of day where this machine is.

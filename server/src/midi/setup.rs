@@ -5,6 +5,8 @@ use crate::backend::midi::LINES;
 use crate::rig::SurfaceConfig;
 use crate::rig::strip::slug;
 use headroom_protocol::midi::controller::{Controller, Row};
+use headroom_protocol::midi::hui::Hui;
+use headroom_protocol::midi::map::deck::Deck;
 use headroom_protocol::midi::mcu::Mcu;
 use headroom_protocol::midi::mcu::table::Device;
 use headroom_protocol::midi::panel::Unit;
@@ -94,6 +96,9 @@ pub(super) fn controller(
     remote: &Remote,
 ) -> Result<Box<dyn Controller>, String> {
     let config = &configs[leader];
+    if let Some(map) = &config.map {
+        return Ok(Box::new(Deck::new(map.clone(), config.strips.clone(), config.layer, config.takeover, remote)));
+    }
     let device = Device::of_port(&config.port);
     let main = row.iter().position(|at| *at == leader).unwrap_or(0);
     let mut options = Options { panels: row.len(), main, strips: config.strips.clone(), ..Options::default() };
@@ -108,6 +113,7 @@ pub(super) fn controller(
     let unit = |at: &usize| -> Result<Box<dyn Unit>, String> {
         match configs[*at].kind.as_str() {
             "mcu" => Ok(Box::new(Mcu::new(Device::of_port(&configs[*at].port), *at == leader))),
+            "hui" => Ok(Box::new(Hui::default())),
             other => Err(format!("the kind {other:?} is not known")),
         }
     };

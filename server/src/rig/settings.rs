@@ -5,6 +5,7 @@ mod read;
 pub use read::{Rule, read};
 
 use super::node::Table;
+use headroom_protocol::midi::map::Map;
 use headroom_protocol::midi::surface::layer::Layer;
 use headroom_protocol::midi::takeover::Mode;
 use sha2::{Digest, Sha256};
@@ -12,6 +13,7 @@ use std::fmt;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Who drives the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -268,6 +270,8 @@ pub struct SurfaceConfig {
     pub rec: Option<String>,
     /// What keys do: name, and an address or a command.
     pub buttons: Vec<(String, String)>,
+    /// Its controller map, where its kind names one.
+    pub map: Option<Arc<Map>>,
 }
 
 impl SurfaceConfig {
@@ -285,6 +289,7 @@ impl SurfaceConfig {
             strips: Vec::new(),
             rec: None,
             buttons: Vec::new(),
+            map: None,
         }
     }
 }

@@ -86,6 +86,26 @@ fn a_set_that_changes_nothing_is_not_sent() {
 }
 
 #[test]
+fn what_was_set_is_asked_for_once_it_rests() {
+    let mut remote = stage();
+    let mut surface = Surface::new(Options::default(), &remote);
+    remote.tick(0);
+    for step in 0..10u16 {
+        surface.input(0, Input::Fader(0, 5_000 + step * 100), &mut remote, 0);
+        remote.tick(u64::from(step) * 20 * MS);
+    }
+    wishes(&mut remote);
+    remote.tick(300 * MS);
+    assert_eq!(wishes(&mut remote), []);
+    remote.tick(400 * MS);
+    assert_eq!(wishes(&mut remote), [("/ch/1/fader".to_owned(), None)]);
+    // Someone else's set crossed ours and came later to us, earlier to the hub.
+    tells(&mut remote, "/ch/1/fader", Arg::Float(-3.0));
+    remote.tick(9_000 * MS);
+    assert_eq!(wishes(&mut remote), []);
+}
+
+#[test]
 fn any_solo_lights_the_lamp() {
     let mut remote = stage();
     let surface = Surface::new(Options::default(), &remote);

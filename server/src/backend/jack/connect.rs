@@ -100,6 +100,8 @@ impl Patchbay {
         drop(wiring);
 
         let ours = client.name().to_owned();
+        let midi_specs = plan.in_order().filter(|(_, spec)| spec.medium != Medium::Audio);
+        let surfaces: Vec<&str> = midi_specs.flat_map(|(_, spec)| spec.connect.iter().map(String::as_str)).collect();
         let mut all = Vec::with_capacity(plan.len());
         for (index, spec) in plan.in_order() {
             let (others, midi) = match spec.direction {
@@ -111,7 +113,7 @@ impl Patchbay {
             for pattern in named {
                 let found = match spec.medium {
                     Medium::Audio => resolve(pattern, spec.direction, others, &ours),
-                    Medium::Midi(_) => resolve_midi(pattern, midi, &ours).into_iter().collect(),
+                    Medium::Midi(_) => resolve_midi(pattern, &surfaces, midi, &ours).into_iter().collect(),
                 };
                 if found.is_empty() {
                     status.missing.push(pattern.clone());

@@ -47,16 +47,15 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> (Settings, Vec<Rule>
     settings.xair = reader.dialect(root, "xair", 10024);
     if let Some((_, table)) = root.table("midi", reader.report) {
         let mut section = Section::new(table, "[midi]");
-        settings.surfaces = surfaces::read(&mut section, &mut reader);
-        settings.midi_maps = section.tables("map", reader.report).into_iter().map(|(_, t)| t.clone()).collect();
+        let maps: Vec<&Table> = section.tables("map", reader.report).into_iter().map(|(_, t)| t).collect();
+        settings.surfaces = surfaces::read(&mut section, &maps, &mut reader);
+        settings.midi_maps = maps.into_iter().cloned().collect();
         section.finish(reader.report);
     }
     reader.check_roles(&settings);
     reader.unbuilt(root);
-    for (name, maps) in [("osc.map", &settings.osc.maps), ("midi.map", &settings.midi_maps)] {
-        if let Some((key, _)) = maps.iter().find_map(|m| m.entries.first()) {
-            reader.report.warning(&key.span, format!("[[{name}]] is not built yet"), "no effect");
-        }
+    if let Some((key, _)) = settings.osc.maps.iter().find_map(|m| m.entries.first()) {
+        reader.report.warning(&key.span, "[[osc.map]] is not built yet".into(), "no effect");
     }
     (settings, reader.rules)
 }

@@ -1,6 +1,7 @@
 //! `[[midi.surface]]`, read.
 
 use super::Reader;
+use crate::midi::maps::{DIALECTS, find, read as read_map};
 use crate::rig::node::{Item, Node, Table};
 use crate::rig::section::Section;
 use crate::rig::settings::SurfaceConfig;
@@ -17,11 +18,19 @@ use std::ops::Range;
 const LAYERS: &[&str] = &["all", "channels", "groups", "buses", "auxes", "effects", "matrices", "dcas", "user"];
 
 /// All surfaces of the table `[midi]`.
-pub(super) fn read(section: &mut Section<'_>, reader: &mut Reader<'_>) -> Vec<SurfaceConfig> {
+pub(super) fn read(section: &mut Section<'_>, maps: &[&Table], reader: &mut Reader<'_>) -> Vec<SurfaceConfig> {
+    own_maps(maps, reader);
     let mut surfaces: Vec<SurfaceConfig> = Vec::new();
     let mut extends: Vec<(String, Range<usize>)> = Vec::new();
     for (node, table) in section.tables("surface", reader.report) {
-        let Some(surface) = one(node, table, reader, &mut extends) else { continue };
+        let Some(mut surface) = one(node, table, reader, &mut extends) else { continue };
+        if !DIALECTS.contains(&surface.kind.as_str()) {
+            let kind = table.get("kind").map_or(node.span.clone(), |(_, kind)| kind.span.clone());
+            surface.map = find(&surface.kind, &kind, maps, reader.report);
+            if let Some((key, _)) = table.get("extends") {
+                reader.report.error(&key.span, "a controller with a map stands alone".into(), "it extends nothing");
+            }
+        }
         let place = table.get("port").map_or(node.span.clone(), |(_, port)| port.span.clone());
         if slug(&surface.port).is_empty() {
             let message = format!("{:?} has no letter or digit to look for", surface.port);
@@ -32,7 +41,8 @@ pub(super) fn read(section: &mut Section<'_>, reader: &mut Reader<'_>) -> Vec<Su
             surfaces.push(surface);
         }
     }
-    let leaders: Vec<&str> = surfaces.iter().filter(|s| s.extends.is_none()).map(|s| s.port.as_str()).collect();
+    let leaders: Vec<&str> =
+        surfaces.iter().filter(|s| s.extends.is_none() && s.map.is_none()).map(|s| s.port.as_str()).collect();
     for (port, span) in extends {
         if !leaders.contains(&port.as_str()) {
             let message = format!("there is no surface at {port:?} to extend");
@@ -40,6 +50,25 @@ pub(super) fn read(section: &mut Section<'_>, reader: &mut Reader<'_>) -> Vec<Su
         }
     }
     surfaces
+}
+
+/// The rig's own maps are read whether a surface has them or not: a mistake is told where it stands.
+fn own_maps(tables: &[&Table], reader: &mut Reader<'_>) {
+    for table in tables {
+        let name = match table.get("name").map(|(_, name)| (&name.item, &name.span)) {
+            Some((Item::Text(name), span)) if DIALECTS.contains(&name.as_str()) => {
+                reader.report.error(span, format!("{name:?} is a kind of its own"), "expected another name");
+                continue;
+            }
+            Some((Item::Text(name), _)) => name,
+            _ => {
+                let place = table.entries.first().map_or(0..0, |(key, _)| key.span.clone());
+                reader.report.error(&place, "this map has no `name`".into(), "expected name = \"…\"");
+                continue;
+            }
+        };
+        let _ = read_map(table, name, reader.report);
+    }
 }
 
 fn one(node: &Node, table: &Table, reader: &mut Reader<'_>, extends: &mut Vec<(String, Range<usize>)>) -> Option<SurfaceConfig> {
