@@ -125,7 +125,7 @@ pub struct Hub<M> {
     shelf: Shelf,
     saving: Vec<Saving>,
     /// Where wishes to the control surfaces go.
-    surfaces: Option<crossbeam_channel::Sender<surfaces::SurfaceWish>>,
+    surfaces: Option<crossbeam_channel::Sender<surfaces::SurfaceNews>>,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
@@ -581,6 +581,7 @@ impl<M: Mixer> Hub<M> {
         self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();
         self.set_roles(settings);
+        self.tell_surfaces();
         for (_, client) in self.clients.iter_mut() {
             let sight = self.roles.sight(client.role, &self.space);
             if let Some(watch) = &mut client.watch {

@@ -3,6 +3,7 @@
 //! | command | answer |
 //! | --- | --- |
 //! | `send HEX` | `ok 0`; sent in the next period |
+//! | `frame` | `ok N`, the server's frame now |
 //! | `log` | `ok N`, then N lines `< FRAME HEX` (heard) or `> FRAME HEX` (sent), in order |
 
 use std::io::{BufRead, Write};
@@ -80,6 +81,7 @@ fn serve(name: &str) -> Result<(), Box<dyn std::error::Error>> {
                 to.send(from_hex(hex).ok_or("bad hex")?)?;
                 writeln!(output, "ok 0")?;
             }
+            _ if line == "frame" => writeln!(output, "ok {}", client.as_client().frame_time())?,
             _ => {
                 let entries: Vec<Entry> = entries.try_iter().collect();
                 writeln!(output, "ok {}", entries.len())?;

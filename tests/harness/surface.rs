@@ -84,6 +84,15 @@ impl ControlSurface {
         self.answer();
     }
 
+    /// The server's frame now.
+    ///
+    /// # Panics
+    /// When its process has gone.
+    pub fn frame(&mut self) -> u32 {
+        self.say("frame");
+        self.answer() as u32
+    }
+
     /// Move a fader.
     pub fn move_fader(&mut self, strip: u8, position: u16) {
         self.send(&[0xE0 | strip, (position & 0x7F) as u8, (position >> 7) as u8]);

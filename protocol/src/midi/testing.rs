@@ -72,3 +72,17 @@ pub fn wishes(remote: &mut Remote) -> Vec<(String, Option<f64>)> {
     };
     remote.take_wishes().into_iter().map(read).collect()
 }
+
+/// Bytes that look random and are the same each time.
+pub struct Noise(pub u32);
+
+impl Noise {
+    /// So many bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let next = |_| {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (self.0 >> 24) as u8
+        };
+        (0..count).map(next).collect()
+    }
+}

@@ -6,13 +6,18 @@ use crossbeam_channel::Sender;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::osc::encode::Arg;
 
-/// A client's wish to the surfaces.
+/// What the surfaces hear beyond what they subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SurfaceWish {
-    /// Who is answered.
-    pub from: ClientId,
-    /// What is wished.
-    pub what: SurfaceCommand,
+pub enum SurfaceNews {
+    /// A client wishes something.
+    Wish {
+        /// Who is answered.
+        from: ClientId,
+        /// What is wished.
+        what: SurfaceCommand,
+    },
+    /// Addresses mean something else now.
+    Rebuilt,
 }
 
 /// What surfaces can be asked.
@@ -36,14 +41,21 @@ impl SurfaceCommand {
 
 impl<M: Mixer> Hub<M> {
     /// Where wishes to the surfaces go from now on.
-    pub fn set_surfaces(&mut self, surfaces: Sender<SurfaceWish>) {
+    pub fn set_surfaces(&mut self, surfaces: Sender<SurfaceNews>) {
         self.surfaces = Some(surfaces);
     }
 
     /// Hands a wish on; the reason where nobody takes it.
     pub(super) fn wish_surfaces(&mut self, from: ClientId, what: SurfaceCommand) -> Result<(), String> {
-        let sent = self.surfaces.as_ref().is_some_and(|s| s.send(SurfaceWish { from, what }).is_ok());
+        let sent = self.surfaces.as_ref().is_some_and(|s| s.send(SurfaceNews::Wish { from, what }).is_ok());
         if sent { Ok(()) } else { Err("no control surfaces are served here".into()) }
+    }
+
+    /// Addresses mean something else now: surfaces, which hold them, hear of it at once.
+    pub(super) fn tell_surfaces(&self) {
+        if let Some(surfaces) = &self.surfaces {
+            let _ = surfaces.send(SurfaceNews::Rebuilt);
+        }
     }
 
     /// What became of a wish.

@@ -8,7 +8,7 @@ use crate::backend::midi::Line;
 use crate::backend::realtime::monotonic_nanos;
 use crate::console::Console;
 use crate::hub::roles::Standing;
-use crate::hub::surfaces::SurfaceWish;
+use crate::hub::surfaces::SurfaceNews;
 use crate::net::{Event, LinkId, Mail};
 use crate::rig::SurfaceConfig;
 use crate::rig::settings::ENGINEER;
@@ -53,8 +53,6 @@ enum News {
     Console(Box<Known>),
     /// A port of the sequencer has something.
     Wake,
-    /// A client wishes something.
-    Wish(SurfaceWish),
     /// The program ends.
     Stop,
 }
@@ -91,15 +89,6 @@ pub fn start(mail: Mail<Console>, lines: Vec<Line>, learned: Learned) -> std::io
     let (sender, inbox) = unbounded();
     let (wishes, wished) = unbounded();
     mail.send(Event::Errand(Box::new(move |hub| hub.set_surfaces(wishes))));
-    let forward = sender.clone();
-    // The hub knows nothing of what else this thread hears.
-    std::thread::Builder::new().name("surface-wishes".into()).spawn(move || {
-        while let Ok(wish) = wished.recv() {
-            if forward.send(News::Wish(wish)).is_err() {
-                return;
-            }
-        }
-    })?;
     let served = Served {
         mail,
         inbox,
@@ -108,6 +97,7 @@ pub fn start(mail: Mail<Console>, lines: Vec<Line>, learned: Learned) -> std::io
         known: None,
         desks: Vec::new(),
         numbers: 0,
+        wished,
         learned,
         teaching: None,
         next_ask: 0,
@@ -127,6 +117,8 @@ pub(super) struct Served {
     known: Option<Known>,
     pub(super) desks: Vec<Desk>,
     numbers: u64,
+    /// What the hub has for surfaces.
+    wished: Receiver<SurfaceNews>,
     pub(super) learned: Learned,
     /// Who is answered when something was learned, and until when.
     pub(super) teaching: Option<(ClientId, u64)>,
@@ -150,6 +142,12 @@ impl Served {
                     return;
                 }
                 self.hear(news);
+            }
+            while let Ok(news) = self.wished.try_recv() {
+                match news {
+                    SurfaceNews::Wish { from, what } => self.wish(from, &what),
+                    SurfaceNews::Rebuilt => self.next_ask = 0,
+                }
             }
             let now = monotonic_nanos();
             if now >= self.next_ask {
@@ -205,7 +203,6 @@ impl Served {
                 }
             }
             News::Console(known) => self.take(*known),
-            News::Wish(wish) => self.wish(&wish),
             News::Wake | News::Stop => {}
         }
     }

@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::host::Served;
 use super::maps;
 use crate::backend::realtime::monotonic_nanos;
-use crate::hub::surfaces::{SurfaceCommand, SurfaceWish};
+use crate::hub::surfaces::SurfaceCommand;
 use crate::net::Event;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::midi::MS;
@@ -15,9 +15,9 @@ use headroom_protocol::osc::encode::Arg;
 const LEARNING: u64 = 30_000 * MS;
 
 impl Served {
-    pub(super) fn wish(&mut self, wish: &SurfaceWish) {
+    pub(super) fn wish(&mut self, from: ClientId, what: &SurfaceCommand) {
         let now = monotonic_nanos();
-        match &wish.what {
+        match what {
             SurfaceCommand::Learn(port) => {
                 if let Some((before, _)) = self.teaching.take() {
                     self.answer(before, "/midi/learn", Err("something else is to be learned".into()));
@@ -29,20 +29,20 @@ impl Served {
                     desks += 1;
                 }
                 match desks {
-                    0 => self.answer(wish.from, "/midi/learn", Err(self.no_surface(port.as_deref()))),
-                    _ => self.teaching = Some((wish.from, now + LEARNING)),
+                    0 => self.answer(from, "/midi/learn", Err(self.no_surface(port.as_deref()))),
+                    _ => self.teaching = Some((from, now + LEARNING)),
                 }
             }
             SurfaceCommand::Forget(port) => {
                 let found = self.desks.iter_mut().find_map(|d| Some((d.seats.iter().position(|s| s.name == *port)?, d)));
                 let Some((at, desk)) = found else {
-                    return self.answer(wish.from, "/midi/forget", Err(self.no_surface(Some(port))));
+                    return self.answer(from, "/midi/forget", Err(self.no_surface(Some(port))));
                 };
                 desk.controller.forget(at, &desk.remote);
                 let saved = self.learned.save(port, &Map::default());
                 let told =
                     saved.map(|()| vec![Arg::from(port.as_str())]).map_err(|e| format!("it comes back at the next start: {e}"));
-                self.answer(wish.from, "/midi/forget", told);
+                self.answer(from, "/midi/forget", told);
             }
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::midi::surface::{Options, Surface, UNITY};
-use crate::midi::testing::{stage, tells, value};
+use crate::midi::testing::{Noise, stage, tells, value};
 use crate::midi::{controller::Controller, controller::Row, remote::Remote};
 use crate::osc::encode::Arg;
 use std::collections::BTreeMap;
@@ -144,26 +144,24 @@ fn one_that_was_switched_off_is_drawn_anew() {
 }
 
 #[test]
-fn meters_and_noise() {
+fn meters_and_ten_million_bytes_of_noise() {
     let mut rig = Rig::new();
     tells(&mut rig.remote, "/ch/1/meter/out", Arg::Float(-9.0));
     rig.pass(150);
     assert!(rig.meters.ends_with(&[0x07, 0x17]), "{:x?}", rig.meters);
-    let mut seed = 7u32;
-    for _ in 0..100 {
-        let noise: Vec<u8> = (0..2_000)
-            .map(|_| {
-                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (seed >> 24) as u8
-            })
-            .collect();
-        rig.plays(&noise);
+    let mut noise = Noise(7);
+    for _ in 0..50 {
+        rig.plays(&noise.bytes(4_000));
         rig.remote.take_wishes();
+        rig.pass(5);
     }
-    tells(&mut rig.remote, "/ch/4/mute", Arg::Int(0));
     let mut unit = Hui::default();
     let mut inputs = Vec::new();
     unit.plugged(0);
-    unit.receive(&[0xF0, 1, 2, 0xB0, 0x0F, 0x03, 0xB0, 0x2F, 0x40 | MUTE], 0, &mut inputs);
-    assert_eq!(inputs, [Input::Press(Button::Mute(3), true)]);
+    for round in 0..1_000u64 {
+        unit.receive(&noise.bytes(10_000), round * MS, &mut inputs);
+        inputs.clear();
+        unit.receive(&[0xF0, 1, 2, 0xB0, 0x0F, 0x03, 0xB0, 0x2F, 0x40 | MUTE], round * MS, &mut inputs);
+        assert_eq!(inputs, [Input::Press(Button::Mute(3), true)], "round {round}");
+    }
 }

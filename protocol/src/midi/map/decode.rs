@@ -175,7 +175,8 @@ mod tests {
                 let value = value.min(source.top());
                 let mut bytes = Vec::new();
                 encode(source, value, &mut bytes);
-                prop_assert_eq!(read(&[source], &bytes).last(), Some(&(source, Number::Value(value))));
+                let heard = read(&[source], &bytes);
+                prop_assert_eq!(heard.last(), Some(&(source, Number::Value(value))));
             }
         }
 

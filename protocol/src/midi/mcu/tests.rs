@@ -1,7 +1,7 @@
 use super::*;
 use crate::midi::panel::{Light, Ring, TOP};
 use crate::midi::surface::{Options, Surface, UNITY};
-use crate::midi::testing::{self, stage, tells};
+use crate::midi::testing::{self, Noise, stage, tells};
 use crate::midi::{MS, remote::Remote};
 use crate::osc::encode::Arg;
 use std::collections::BTreeMap;
@@ -531,22 +531,29 @@ fn an_extender_has_strips_alone() {
 }
 
 #[test]
-fn noise_never_ends_it_and_the_next_message_is_understood() {
-    // A linear congruence is noise enough, and the same each time.
-    let mut seed = 1u32;
-    let mut rig = Rig::new();
-    for round in 0..200 {
-        let noise: Vec<u8> = (0..5_000)
-            .map(|_| {
-                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (seed >> 24) as u8
-            })
-            .collect();
-        rig.plays(&noise);
-        rig.remote.take_wishes();
-        rig.now += 500 * MS;
-        let mut inputs = Vec::new();
-        rig.unit.receive(&[0x90, 0x5E, 0x7F], rig.now, &mut inputs);
-        assert_eq!(inputs.last(), Some(&Input::Press(Button::Key("play"), true)), "round {round}");
+fn ten_million_bytes_of_noise_and_the_next_message_is_understood() {
+    let mut noise = Noise(1);
+    let mut unit = Mcu::new(Device::of_port("X-Touch"), true);
+    unit.plugged(0);
+    let mut inputs = Vec::new();
+    for round in 0..1_000u64 {
+        unit.receive(&noise.bytes(10_000), round * MS, &mut inputs);
+        inputs.clear();
+        unit.receive(&[0x90, 0x5E, 0x7F], round * MS, &mut inputs);
+        assert_eq!(inputs, [Input::Press(Button::Key("play"), true)], "round {round}");
     }
+}
+
+#[test]
+fn noise_does_what_hands_could_do_and_no_more() {
+    let mut noise = Noise(2);
+    let mut rig = Rig::new();
+    for _ in 0..60 {
+        rig.plays(&noise.bytes(5_000));
+        rig.remote.take_wishes();
+        rig.pass(20);
+    }
+    rig.plays(b"\xF0\0\0\x66\x14\x01\xF7");
+    rig.pass(1_000);
+    assert_eq!(rig.faders.len(), 9);
 }

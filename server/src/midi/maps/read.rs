@@ -86,7 +86,7 @@ impl Reader<'_, '_> {
         let first = self.section.int("first", 1..=1_024, self.report).unwrap_or(1) as usize;
         let (kind, motor) =
             self.kind(matches!(sources.first().and_then(|s| s.first()), Some(Source::Note(..) | Source::Program(..))));
-        let shows = self.shows(sources.first().map_or(&[], Vec::as_slice), motor);
+        let shows = self.shows(sources.first().map_or(&[][..], Vec::as_slice), motor);
         let does = self.does(first);
         self.section.finish(self.report);
         let [sources] = sources.as_slice() else {
@@ -184,7 +184,7 @@ impl Reader<'_, '_> {
             Item::Bool(true) => own.iter().map(|s| same(s, motor)).collect(),
             Item::Table(table) => {
                 let section = Section::new(table, "`show`");
-                let mut inner = Reader { section, place: node.span.clone(), channel: self.channel, report: self.report };
+                let mut inner = Reader { section, place: node.span.clone(), channel: self.channel, report: &mut *self.report };
                 let sources = SOURCES.iter().find_map(|key| inner.sources(key)).unwrap_or_else(|| own.to_vec());
                 let top = sources.first().map_or(127, |s| s.top());
                 let low = inner.section.int("low", 0..=i64::from(top), inner.report).unwrap_or(0) as u16;
