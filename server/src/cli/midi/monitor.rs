@@ -100,7 +100,11 @@ fn sequencer(fits: &impl Fn(&str) -> bool) -> (Receiver<()>, Vec<(String, alsa::
         let names: Vec<String> = look.ports().0.into_iter().filter(|n| fits(n)).map(str::to_owned).collect();
         for name in names {
             let wake = wake.clone();
-            let port = alsa::Look::new().and_then(|look| look.open(&name, &[], move || drop(wake.send(()))));
+            let port = alsa::Look::new().and_then(|look| {
+                look.open(&name, &[], move || {
+                    let _ = wake.send(());
+                })
+            });
             open.extend(port.map(|port| (name, port)));
         }
     }
