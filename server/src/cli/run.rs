@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
@@ -246,6 +247,8 @@ fn play(mut session: Session) -> Result<(), Fail> {
     } else {
         Console::start(desk, backend, options, |live| Box::new(live))
     };
+    // Whoever reads that it is ready may end it.
+    let signals = Signals::listen()?;
     announce(&session, &console, at, from_state);
     if let Some(aside) = aside {
         say!("state set aside as {}", aside.display());
@@ -263,7 +266,8 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let heard = backend == "JACK";
     let shown = silent() || (!heard && std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let cue_player = CuePlayer::new(session.cues, player, rate, first);
-    let result = wait(&mail, cue_player, recording.as_ref(), limit.map(|l| l + first), session.demo && shown, line, &thread);
+    let end = End { recording: recording.as_ref(), until: limit.map(|l| l + first) };
+    let result = wait(&mail, cue_player, end, session.demo && shown, line, signals, &thread);
     if let Some(http) = http {
         http.stop();
     }
@@ -389,22 +393,47 @@ fn standing(console: &Console) -> String {
     }
 }
 
+/// The signals that end the program or have it read its rig again, and the runtime that they are waited for in.
+struct Signals {
+    runtime: tokio::runtime::Runtime,
+    int: Signal,
+    term: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    /// From now on none of them has its default effect.
+    fn listen() -> Result<Signals, Fail> {
+        let failed = |e: std::io::Error| Fail::running(e.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let inside = runtime.enter();
+        let listen = |kind| signal(kind).map_err(failed);
+        let (int, term, hup) =
+            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+        drop(inside);
+        Ok(Signals { runtime, int, term, hup })
+    }
+}
+
+/// When a session ends by itself: with its recording, or at a frame.
+struct End<'a> {
+    recording: Option<&'a Recording>,
+    until: Option<u64>,
+}
+
 /// Waits for a signal, the end of the recording, or the hub's end; plays cues and shows meters.
 fn wait(
     mail: &Mail<Console>,
     cues: CuePlayer,
-    recording: Option<&Recording>,
-    until: Option<u64>,
+    end: End<'_>,
     meters: bool,
     line: String,
+    signals: Signals,
     hub: &std::thread::JoinHandle<std::io::Result<Hubs>>,
 ) -> Result<(), Fail> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Fail::running(e.to_string()))?;
+    let End { recording, until } = end;
+    let Signals { runtime, mut int, mut term, mut hup } = signals;
     runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(|e| Fail::running(e.to_string()));
-        let (mut int, mut term, mut hup) =
-            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
         let pulse: Arc<Seen> = Arc::default();
         let cues = Arc::new(Mutex::new(cues));
         let mut service = Service::of_environment();
