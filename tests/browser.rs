@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use headroom_e2e::{Headroom, eventually, here, in_path};
+use headroom_e2e::{Headroom, here, in_path};
 
 const RIG: &str = r#"
 name = "Band"
@@ -58,24 +58,12 @@ fn server(dir: &Path, roles: &str) -> Headroom {
     Headroom::spawn(&["run", &path.display().to_string(), "--log", "warn"])
 }
 
-/// Where the web mixer is, from what the program said.
-fn http(server: &Headroom) -> String {
-    let mut found = None;
-    eventually("the program says where the web mixer is", || {
-        let output = server.output();
-        let after = output.split("web mixer: http://").nth(1);
-        found = after.and_then(|rest| rest.split('/').next()).map(str::to_owned);
-        found.is_some()
-    });
-    found.unwrap_or_default()
-}
-
 fn drive(server: &Headroom, what: &str, more: &[&str]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/page.py");
     let osc = server.osc_address().to_string();
     let done = Command::new("python3")
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .args([script, what, "--http", &http(server), "--osc", &osc])
+        .args([script, what, "--http", &server.web_address().to_string(), "--osc", &osc])
         .args(more)
         .output()
         .expect("python3 runs");

@@ -118,6 +118,14 @@ const CONSOLE: &str = "";
 /// The kind of what the running console tells of itself. Patterns reach it only if they spell it.
 const STATUS: &str = "status";
 
+/// Whether an address is told only to who names it: of a meter, of loudness, of the status, or as travel. No wildcard
+/// reaches it.
+pub fn is_named_only(address: &str) -> bool {
+    let mut parts = address.split('/').skip(1);
+    let first = parts.clone().next().unwrap_or_default();
+    first == STATUS || first == &NORM[1..] || parts.any(|part| shape::GUARDED.contains(&part))
+}
+
 /// An owner as an address begins with it.
 struct Name<'a> {
     kind: &'static str,

@@ -22,27 +22,14 @@ use serde_json::{Map, Value, json};
 
 pub use socket::{Command, Seen, changes, seen};
 
-/// What the server does of the proposal, by attribute and WebSocket command.
-const EXTENSIONS: [&str; 14] = [
-    "ACCESS",
-    "VALUE",
-    "RANGE",
-    "UNIT",
-    "CLIPMODE",
-    "DESCRIPTION",
-    "TAGS",
-    "DEFAULT",
-    "TAPER",
-    "LISTEN",
-    "IGNORE",
-    "PATH_CHANGED",
-    "PATH_ADDED",
-    "PATH_REMOVED",
-];
+/// Attributes that every node has.
+const REQUIRED: [&str; 3] = ["FULL_PATH", "CONTENTS", "TYPE"];
 
-/// Attributes that can be asked for one by one.
-const ATTRIBUTES: [&str; 12] =
-    ["FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "UNIT", "CLIPMODE", "DESCRIPTION", "TAGS", "DEFAULT", "TAPER"];
+/// Attributes that the proposal leaves open, and two of our own.
+const OPTIONAL: [&str; 9] = ["ACCESS", "VALUE", "RANGE", "UNIT", "CLIPMODE", "DESCRIPTION", "TAGS", "DEFAULT", "TAPER"];
+
+/// Commands of the WebSocket, both ways.
+const COMMANDS: [&str; 5] = ["LISTEN", "IGNORE", "PATH_CHANGED", "PATH_ADDED", "PATH_REMOVED"];
 
 /// Where the same console is reached otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +47,8 @@ pub struct HostInfo {
 impl HostInfo {
     /// The answer to `?HOST_INFO`.
     pub fn json(&self) -> Value {
-        let extensions: Map<String, Value> = EXTENSIONS.iter().map(|name| ((*name).to_owned(), json!(true))).collect();
+        let extensions: Map<String, Value> =
+            OPTIONAL.iter().chain(&COMMANDS).map(|name| ((*name).to_owned(), json!(true))).collect();
         json!({
             "NAME": self.name,
             "EXTENSIONS": extensions,
@@ -113,7 +101,7 @@ impl Tree<'_> {
     /// # Errors
     /// [`Missing`].
     pub fn answer(&self, path: &str, attribute: Option<&str>) -> Result<Value, Missing> {
-        if attribute.is_some_and(|name| !ATTRIBUTES.contains(&name)) {
+        if attribute.is_some_and(|name| !REQUIRED.contains(&name) && !OPTIONAL.contains(&name)) {
             return Err(Missing::Attribute);
         }
         let path = match path.trim_end_matches('/') {

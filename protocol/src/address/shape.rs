@@ -4,7 +4,7 @@ use super::Names;
 use crate::pattern::Segment;
 
 /// Parts that only a pattern which spells them reaches.
-const GUARDED: [&str; 2] = ["meter", "loudness"];
+pub const GUARDED: [&str; 2] = ["meter", "loudness"];
 
 /// The tails of one kind of owner, as a map for exact addresses and as a tree for patterns.
 ///

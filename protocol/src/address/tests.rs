@@ -311,3 +311,14 @@ proptest! {
         let _ = space.node(&address);
     }
 }
+
+#[test]
+fn what_is_named_only_is_what_no_wildcard_reaches() {
+    let space = space(&stage());
+    let reached = space.matches(&Pattern::parse("//").unwrap(), usize::MAX);
+    for id in space.params() {
+        let address = space.canonical(id);
+        assert_eq!(is_named_only(address), !reached.contains(&id), "{address}");
+        assert!(is_named_only(&format!("/norm{address}")));
+    }
+}

@@ -186,9 +186,12 @@ impl Tree {
         let (known, standing) = (self.known.as_ref().map(|k| k.0), standing.clone());
         let look = move |hub: &mut crate::hub::Hub<M>| {
             let number = hub.tree_number();
-            (Some(number) != known).then(|| (number, hub.seen_by(&standing)))
+            (Some(number) != known).then(|| (number, hub.outline(&standing)))
         };
-        let Some(Some(now)) = shared.ask(look).await else { return Vec::new() };
+        let Some(Some((number, outline))) = shared.ask(look).await else { return Vec::new() };
+        // A large console is tens of thousands of names.
+        let Ok(seen) = tokio::task::spawn_blocking(move || outline.seen()).await else { return Vec::new() };
+        let now = (number, seen);
         let before = self.known.replace(now);
         match (before, &self.known) {
             (Some((_, before)), Some((_, after))) => changes(&before, after),

@@ -36,6 +36,19 @@ impl Part {
     }
 }
 
+/// Which addresses a role sees, to be listed on another thread.
+pub struct Outline {
+    space: Arc<AddressSpace>,
+    visible: Vec<bool>,
+}
+
+impl Outline {
+    /// All of them, and by id what stands there.
+    pub fn seen(&self) -> Seen {
+        oscquery::seen(Sight::only(&self.space, &self.visible), |id| self.space.by_id(id))
+    }
+}
+
 /// One figure of [`Hub::figures_for`].
 pub struct Figure {
     /// Below `/status`: `process/p50`.
@@ -82,9 +95,10 @@ impl<M: Mixer> Hub<M> {
         Part { space: self.space.clone(), visible, writes, values }
     }
 
-    /// All addresses that the role of this standing sees, and by id what stands there.
-    pub fn seen_by(&self, standing: &Standing) -> Seen {
-        oscquery::seen(self.roles.sight(self.role_as(standing), &self.space), |id| self.space.by_id(id))
+    /// The addresses that the role of this standing sees.
+    pub fn outline(&self, standing: &Standing) -> Outline {
+        let sight = self.roles.sight(self.role_as(standing), &self.space);
+        Outline { space: self.space.clone(), visible: self.space.params().map(|id| sight.sees(id)).collect() }
     }
 
     /// Rises when the tree was made anew.

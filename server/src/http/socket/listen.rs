@@ -1,5 +1,6 @@
 //! What a client of OSCQuery listens to, out of what the hub sends.
 
+use headroom_protocol::address::is_named_only;
 use headroom_protocol::osc::decode::{self, Packet};
 use headroom_protocol::osc::encode::{self, Encoder};
 use std::collections::HashMap;
@@ -23,11 +24,6 @@ fn message(address: &str, pattern: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     Encoder::new().message(address, [encode::Arg::from(pattern)], &mut bytes);
     bytes
-}
-
-/// Whether the hub tells an address only to who spells that part.
-fn is_named_only(path: &str) -> bool {
-    path.split('/').any(|part| matches!(part, "meter" | "loudness" | "status" | "norm"))
 }
 
 impl Listening {

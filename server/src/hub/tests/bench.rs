@@ -278,6 +278,14 @@ impl Bench {
         bench
     }
 
+    /// A client that has logged in.
+    pub fn logged_in(&mut self, port: u16, token: &str) -> ClientId {
+        let id = self.client(port);
+        self.send(id, "/login", &[text(token)]);
+        assert_eq!(self.heard(id)[0].0, "/login");
+        id
+    }
+
     /// A client at a port of this host that has been heard before.
     pub fn client(&mut self, port: u16) -> ClientId {
         let id = self.stranger(&format!("127.0.0.1:{port}")).expect("it is served");
@@ -415,6 +423,14 @@ pub fn message(address: &str, args: &[OscType]) -> OscPacket {
 
 pub fn f(x: f32) -> OscType {
     OscType::Float(x)
+}
+
+pub fn text(s: &str) -> OscType {
+    OscType::String(s.into())
+}
+
+pub fn texts(all: &[&str]) -> Vec<OscType> {
+    all.iter().map(|t| OscType::from(*t)).collect()
 }
 
 fn unpack(packet: OscPacket, into: &mut Vec<OscMessage>) {

@@ -1,6 +1,6 @@
 //! Presets by message.
 
-use super::bench::{Bench, SECOND, STEP, f};
+use super::bench::{Bench, SECOND, STEP, f, texts};
 use crate::rig::Shelf;
 use headroom_protocol::intent::ClientId;
 use rosc::OscType;
@@ -15,10 +15,6 @@ fn at_home() -> (Bench, ClientId, tempfile::TempDir) {
     bench.hub.shelf = Shelf::beside(&folder.path().join("rig.toml"));
     let client = bench.client(1);
     (bench, client, folder)
-}
-
-fn texts(all: &[&str]) -> Vec<OscType> {
-    all.iter().map(|t| OscType::from(*t)).collect()
 }
 
 /// The one answer to a command.

@@ -1,6 +1,6 @@
 //! Who may do what. One hub with a band, its engineer, and a drummer who mixes a monitor.
 
-use super::bench::{Bench, SECOND, STEP, f, message};
+use super::bench::{Bench, SECOND, STEP, f, message, text};
 use crate::hub::roles::Standing;
 use headroom_protocol::intent::ClientId;
 use rosc::OscType;
@@ -43,21 +43,10 @@ kind = "aux"
 [main]
 "#;
 
-fn text(s: &str) -> OscType {
-    OscType::String(s.into())
-}
-
-fn with(bench: &mut Bench, port: u16, token: &str) -> ClientId {
-    let id = bench.client(port);
-    bench.send(id, "/login", &[text(token)]);
-    assert_eq!(bench.heard(id)[0].0, "/login");
-    id
-}
-
 fn band() -> (Bench, ClientId, ClientId) {
     let mut bench = Bench::of(BAND);
-    let engineer = with(&mut bench, 1, "the engineer's own");
-    let drummer = with(&mut bench, 2, "stage left");
+    let engineer = bench.logged_in(1, "the engineer's own");
+    let drummer = bench.logged_in(2, "stage left");
     (bench, engineer, drummer)
 }
 
@@ -121,7 +110,7 @@ fn without_a_login_there_is_next_to_nothing() {
     bench.run(10 * STEP);
     let heard: Vec<String> = bench.heard(guest).into_iter().map(|h| h.0).collect();
     assert!(["/info", "/ping", "/login"].iter().all(|a| heard.contains(&(*a).to_owned())), "{heard:?}");
-    let engineer = with(&mut bench, 1, "the engineer's own");
+    let engineer = bench.logged_in(1, "the engineer's own");
     assert_eq!(number(&mut bench, engineer, "/ch/1/fader"), 0.0);
 }
 
@@ -290,7 +279,7 @@ fn a_linked_channel_moves_along_and_cannot_be_set_by_itself() {
 #[test]
 fn commands_are_for_roles_that_name_them() {
     let (mut bench, engineer, drummer) = band();
-    let operator = with(&mut bench, 3, "stage right");
+    let operator = bench.logged_in(3, "stage right");
     for (address, args) in [
         ("/solo/clear", vec![]),
         ("/tap", vec![]),

@@ -1,6 +1,6 @@
 //! Scenes, safes and undo of who may not set everything.
 
-use super::bench::{Bench, STEP, f, message};
+use super::bench::{Bench, STEP, f, message, text};
 use crate::scene::{Book, Standing};
 use headroom_protocol::intent::ClientId;
 use rosc::OscType;
@@ -39,23 +39,12 @@ struct Band {
     monitor: ClientId,
 }
 
-fn text(s: &str) -> OscType {
-    OscType::String(s.into())
-}
-
-fn with(bench: &mut Bench, port: u16, token: &str) -> ClientId {
-    let id = bench.client(port);
-    bench.send(id, "/login", &[text(token)]);
-    assert_eq!(bench.heard(id)[0].0, "/login");
-    id
-}
-
 /// Everything at -30 dB in a scene, and at 0 dB now.
 fn band() -> Band {
     let mut bench = Bench::of(BAND);
     bench.hub.scenes = Book::open(None, &bench.hub.mixer().desk, Standing::default());
-    let engineer = with(&mut bench, 1, "the engineer's own");
-    let monitor = with(&mut bench, 2, "stage left");
+    let engineer = bench.logged_in(1, "the engineer's own");
+    let monitor = bench.logged_in(2, "stage left");
     let mut band = Band { bench, engineer, monitor };
     band.all(-30.0);
     assert_eq!(band.say(engineer, "/scene/store", &[text("Quiet")]).0, "/scene/store");
@@ -128,7 +117,7 @@ fn a_preview_shows_no_more_than_the_recall_would_change() {
 #[test]
 fn who_was_not_given_a_command_has_none_and_who_sets_nothing_recalls_nothing() {
     let mut band = band();
-    let (singer, button) = (with(&mut band.bench, 3, "centre stage"), with(&mut band.bench, 4, "stage right"));
+    let (singer, button) = (band.bench.logged_in(3, "centre stage"), band.bench.logged_in(4, "stage right"));
     let guest = band.bench.client(5);
     let name = || vec![text("quiet")];
     let commands = [

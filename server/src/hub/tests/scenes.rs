@@ -1,6 +1,6 @@
 //! Scenes, safes, undo.
 
-use super::bench::{Bench, SECOND, STEP, f, message};
+use super::bench::{Bench, SECOND, STEP, f, message, texts};
 use crate::scene::{Book, Standing};
 use headroom_protocol::intent::ClientId;
 use rosc::OscType;
@@ -22,10 +22,6 @@ fn at_home() -> (Bench, ClientId, ClientId, tempfile::TempDir) {
 fn come_home(bench: &mut Bench, folder: &Path) {
     let desk = &bench.hub.mixer().desk;
     bench.hub.scenes = Book::open(Some(folder.join("scenes")), desk, Standing::default());
-}
-
-fn texts(all: &[&str]) -> Vec<OscType> {
-    all.iter().map(|t| OscType::from(*t)).collect()
 }
 
 /// The one answer to a command.
