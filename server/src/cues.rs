@@ -212,7 +212,7 @@ fn allowed(intent: &Intent, desk: &Desk, scenes: &mut Book) -> Result<(), String
         }
         Intent::Set(_) | Intent::SetAll(..) | Intent::Fade(_) | Intent::SoloClear => Ok(()),
         Intent::Scene(scene) => match &**scene {
-            Scene::Recall { name, .. } => scenes.find(name).and_then(|file| scenes.read(&file)).map(drop),
+            Scene::Recall { name, .. } => scenes.find(name).and_then(|file| Ok(scenes.read(&file)?)).map(drop),
             Scene::Go => Ok(()),
             _ => Err(NOT_A_CUE.into()),
         },

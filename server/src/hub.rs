@@ -132,6 +132,7 @@ pub struct Hub<M> {
     saving: Vec<Saving>,
     scenes: Book,
     saving_scenes: Vec<scene::Saving>,
+    lists: scene::Lists,
     history: undo::History,
     counters: Counters,
     /// Read-only figures as they were last seen.
@@ -189,6 +190,7 @@ impl<M: Mixer> Hub<M> {
             saving: Vec::new(),
             scenes,
             saving_scenes: Vec::new(),
+            lists: scene::Lists::default(),
             history: undo::History::default(),
             counters: Counters::default(),
             figures: Vec::new(),

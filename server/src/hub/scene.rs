@@ -27,6 +27,18 @@ pub(super) struct Saving {
     answer: Vec<Arg>,
 }
 
+/// Lists of one client that may wait.
+const LISTS: usize = 8;
+
+/// Who waits for the names of the scenes, and from which place in the order on.
+#[derive(Default)]
+pub(super) struct Lists {
+    /// For those that are being read.
+    reading: Vec<(ClientId, usize)>,
+    /// For the next reading: they asked after this one had begun.
+    next: Vec<(ClientId, usize)>,
+}
+
 /// Bytes that an argument takes in a message, its type included.
 fn size(arg: &Arg) -> usize {
     match arg {
@@ -67,15 +79,7 @@ impl<M: Mixer> Hub<M> {
             Scene::Next => self.select(from, true, "/scene/next", now),
             Scene::Previous => self.select(from, false, "/scene/previous", now),
             Scene::Preview { name, from: at, scope } => self.preview(by, &name, at, &scope, now),
-            Scene::List(at) => {
-                self.scenes.refresh();
-                let files = self.scenes.order().to_vec();
-                let names: Vec<Arg> = files.iter().skip(at).map(|f| Arg::from(self.scenes.name(f))).collect();
-                let mut answer = Vec::new();
-                page(&mut answer, at, names.into_iter().map(|name| vec![name]));
-                self.reply(from, "/scene/list", answer, now);
-                Ok(())
-            }
+            Scene::List(at) => self.list_scenes(from, at, now),
             Scene::Rename { name, to } => {
                 let file = self.scenes.find(&name)?;
                 let before = self.scenes.name(&file);
@@ -133,6 +137,34 @@ impl<M: Mixer> Hub<M> {
         let efforts: usize = scope.iter().map(|text| effort(text)).sum();
         self.count_reach(self.all_looked_at() * (1 + scope.len()) + efforts)?;
         recall::scoped(scope, self.roles.sight(by.role, &self.space))
+    }
+
+    fn list_scenes(&mut self, from: ClientId, at: usize, now: u64) -> Result<(), String> {
+        if self.lists.next.iter().filter(|waits| waits.0 == from).count() >= LISTS {
+            return Err(format!("{LISTS} lists of this client are under way"));
+        }
+        self.lists.next.push((from, at));
+        self.answer_lists(now);
+        Ok(())
+    }
+
+    /// Tells the names that have been read to those who wait for them.
+    fn answer_lists(&mut self, now: u64) {
+        loop {
+            if self.lists.reading.is_empty() {
+                if self.lists.next.is_empty() {
+                    return;
+                }
+                self.lists.reading = std::mem::take(&mut self.lists.next);
+                self.scenes.list();
+            }
+            let Some(names) = self.scenes.listed() else { return };
+            for (from, at) in std::mem::take(&mut self.lists.reading) {
+                let mut answer = Vec::new();
+                page(&mut answer, at, names.iter().skip(at).map(|name| vec![Arg::from(name.as_str())]));
+                self.reply(from, "/scene/list", answer, now);
+            }
+        }
     }
 
     fn store_scene(&mut self, by: By, name: &str, scope: &[Box<str>], now: u64) -> Result<(), String> {
@@ -288,6 +320,7 @@ impl<M: Mixer> Hub<M> {
 
     /// Answers what has been written, and has saved where one stands.
     pub(super) fn answer_scenes(&mut self, now: u64) {
+        self.answer_lists(now);
         while let Some(done) = self.scenes.done() {
             let waiting: Vec<Saving> = self.saving_scenes.extract_if(.., |s| s.job == done.job).collect();
             for Saving { from, address, answer, .. } in waiting {

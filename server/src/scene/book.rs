@@ -1,51 +1,60 @@
 //! The scenes of a rig in their order: what is in memory, what is on the disk, and where one stands.
 
+mod folder;
+mod names;
+mod places;
+
 use super::writer::{Done, Work, Writer};
-use super::{Layout, Scene, Standing, file_of, format, is_file};
+use super::{Layout, Scene, Standing, file_of, format};
+use folder::{MOST, ORDER, Stamp, stamp};
 use headroom_dsp::desk::Desk;
+use headroom_dsp::desk::fade::Shape;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::{ParamId, Tree};
 use headroom_protocol::address::quoted;
+use names::Names;
 use std::collections::HashMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Folder of a rig's scenes, beside its file.
 pub const FOLDER: &str = "scenes";
-/// The file that names them in order; no scene's name leads to it.
-pub const ORDER: &str = "_order.toml";
-/// Scenes of a rig at most.
-const MOST: usize = 1_024;
 /// Largest file, in bytes.
 const LARGEST: u64 = 4 << 20;
-
-/// A file as it was when it was read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Stamp {
-    changed: Option<SystemTime>,
-    bytes: u64,
-}
-
-fn stamp(path: &Path) -> std::io::Result<Option<Stamp>> {
-    match fs::metadata(path) {
-        // Anything but a file could keep its reader waiting.
-        Ok(about) => Ok(about.is_file().then(|| Stamp { changed: about.modified().ok(), bytes: about.len() })),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
 
 /// Text in memory, not on the disk yet.
 struct Unsaved {
     text: Arc<str>,
+    name: String,
     /// The job that writes it; `None` where nothing is written.
     job: Option<u64>,
 }
 
-type Read = Result<Arc<Scene>, String>;
+impl Unsaved {
+    fn is_under_way(&self) -> bool {
+        self.job.is_some()
+    }
+}
+
+/// Why there is no scene.
+#[derive(Clone, Debug)]
+pub enum Unread {
+    /// The file does not say one.
+    Wrong(String),
+    /// The disk does not give it now.
+    Disk(String),
+}
+
+impl From<Unread> for String {
+    fn from(why: Unread) -> String {
+        match why {
+            Unread::Wrong(why) | Unread::Disk(why) => why,
+        }
+    }
+}
+
+type Read = Result<Arc<Scene>, Unread>;
 
 /// See the module documentation.
 #[derive(Default)]
@@ -54,6 +63,8 @@ pub struct Book {
     writer: Option<Writer>,
     /// Files without their ending.
     order: Vec<String>,
+    /// The folder and its order were read once; what was not read is not written over.
+    followed: bool,
     ordered: Option<Stamp>,
     /// The job that writes the order.
     ordering: Option<u64>,
@@ -61,6 +72,9 @@ pub struct Book {
     /// Files that are about to be removed or renamed, and by which job.
     leaving: HashMap<String, u64>,
     known: HashMap<String, (Option<Stamp>, Read)>,
+    names: Option<Names>,
+    /// Names that were asked for and need no disk.
+    listed: Option<Vec<String>>,
     layout: Layout,
     tree: Arc<Tree>,
     standing: Standing,
@@ -104,85 +118,15 @@ impl Book {
         std::mem::take(&mut self.changed)
     }
 
-    /// Follows the folder. What cannot be read now leaves things as they were.
-    pub fn refresh(&mut self) {
-        let Some(folder) = self.folder.clone() else { return };
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                if error.kind() == ErrorKind::NotFound {
-                    let unsaved = &self.unsaved;
-                    self.order.retain(|f| unsaved.contains_key(f));
-                } else {
-                    tracing::warn!(folder = %folder.display(), %error, "scenes cannot be looked for");
-                }
-                return;
-            }
-        };
-        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned);
-        let files = entries.filter_map(Result::ok).filter_map(name);
-        let mut there: Vec<String> = files.filter(|f| is_file(f)).take(MOST).collect();
-        let busy = |book: &Book, f: &str| book.unsaved.get(f).is_some_and(|u| u.job.is_some());
-        there.retain(|f| self.order.contains(f) || !self.is_leaving(f));
-        there.sort();
-        if self.ordering.is_none() {
-            self.read_order(&folder.join(ORDER));
-        }
-        let order = std::mem::take(&mut self.order);
-        self.order = order.into_iter().filter(|f| there.binary_search(f).is_ok() || busy(self, f)).collect();
-        for file in there {
-            if !self.order.contains(&file) {
-                self.order.push(file);
-            }
-        }
-    }
-
-    /// Whether a file is about to be removed or renamed.
-    fn is_leaving(&self, file: &str) -> bool {
-        self.leaving.contains_key(file)
-    }
-
-    fn read_order(&mut self, path: &Path) {
-        let Ok(now) = stamp(path) else { return };
-        if now == self.ordered {
-            return;
-        }
-        let Ok(text) = fs::read_to_string(path) else { return };
-        self.ordered = now;
-        let read: Result<Order, _> = toml::from_str(&text);
-        match read {
-            Ok(order) => {
-                let mut known = std::mem::take(&mut self.order);
-                let mut next: Vec<String> = Vec::new();
-                for file in order.scenes {
-                    if !next.contains(&file) {
-                        next.push(file);
-                    }
-                }
-                known.retain(|f| !next.contains(f));
-                known.sort();
-                self.order = next.into_iter().chain(known).collect();
-            }
-            Err(error) => {
-                let why = error.message().to_owned();
-                tracing::warn!(path = %path.display(), "the order of the scenes is not understood: {why}");
-            }
-        }
-    }
-
-    /// Files of all scenes, in order.
-    pub fn order(&self) -> &[String] {
-        &self.order
-    }
-
     /// The scene in a file.
     ///
     /// # Errors
-    /// What is wrong with the file, with its line.
+    /// What is wrong with the file, with its line, or with the disk.
     pub fn read(&mut self, file: &str) -> Read {
-        let path = self.folder.as_ref().map(|f| f.join(format!("{file}.toml")));
+        let path = self.path(file);
+        let cannot = |path: &Path, e: std::io::Error| Unread::Disk(format!("cannot read {}: {e}", path.display()));
         let now = match (&path, self.unsaved.contains_key(file)) {
-            (Some(path), false) => stamp(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?,
+            (Some(path), false) => stamp(path).map_err(|e| cannot(path, e))?,
             _ => None,
         };
         if let Some((then, read)) = self.known.get(file)
@@ -193,18 +137,25 @@ impl Book {
         let text = match (self.unsaved.get(file), path) {
             (Some(unsaved), _) => unsaved.text.to_string(),
             (None, Some(path)) => match now {
-                None => return Err(format!("{} is gone", path.display())),
+                None => return Err(Unread::Wrong(format!("{} is gone", path.display()))),
                 Some(Stamp { bytes, .. }) if bytes > LARGEST => {
-                    return Err(format!("{} is too large for a scene", path.display()));
+                    return Err(Unread::Wrong(format!("{} is too large for a scene", path.display())));
                 }
-                Some(_) => fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?,
+                Some(_) => fs::read_to_string(&path).map_err(|e| match e.kind() {
+                    std::io::ErrorKind::InvalidData => Unread::Wrong(format!("{} is no text", path.display())),
+                    _ => cannot(&path, e),
+                })?,
             },
-            (None, None) => return Err("it is gone".into()),
+            (None, None) => return Err(Unread::Wrong("it is gone".into())),
         };
         let read = format::parse(&text).and_then(|t| format::on(t, file, &self.layout, &self.tree)).map(Arc::new);
-        let read = read.map_err(|why| format!("{file}.toml, {why}"));
+        let read = read.map_err(|why| Unread::Wrong(format!("{file}.toml, {why}")));
         self.known.insert(file.to_owned(), (now, read.clone()));
         read
+    }
+
+    fn path(&self, file: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("{file}.toml")))
     }
 
     /// The name that a file shows.
@@ -236,28 +187,50 @@ impl Book {
     pub fn store(&mut self, name: &str, values: &[(ParamId, Value)]) -> Result<(Option<u64>, String), String> {
         self.refresh();
         let file = file_of(name)?;
-        let before = self.order.contains(&file).then(|| self.read(&file).ok()).flatten();
+        let (notes, fade) = self.title(&file);
         if !self.order.contains(&file) && self.order.len() >= MOST {
             return Err(format!("there are {MOST} scenes"));
         }
-        let (notes, fade) = before.map_or_else(Default::default, |b| (b.notes.clone(), b.fade));
-        let scene = Scene { name: name.trim().to_owned(), notes, fade, ..Scene::default() };
+        let name = name.trim().to_owned();
+        let scene = Scene { name: name.clone(), notes, fade, values: values.to_vec(), gone: Vec::new() };
         let text = format::write(&scene, values, &self.layout, &self.tree);
-        let job = self.put(&file, text)?;
+        let job = self.put(&file, scene, text)?;
         if !self.order.contains(&file) {
             self.order.push(file);
             self.save_order()?;
         }
-        Ok((job, scene.name))
+        Ok((job, name))
     }
 
-    fn put(&mut self, file: &str, text: String) -> Result<Option<u64>, String> {
+    /// Notes and fade of the scene in a file, which the next one of that name keeps.
+    fn title(&mut self, file: &str) -> (String, Option<(f64, Shape)>) {
+        if self.leaving.contains_key(file) {
+            return Default::default();
+        }
+        match (self.read(file), self.known.get(file)) {
+            (Ok(scene), _) => (scene.notes.clone(), scene.fade),
+            // A disk that fails takes nothing along: they are what they were.
+            (Err(Unread::Disk(_)), Some((_, Ok(scene)))) => (scene.notes.clone(), scene.fade),
+            (Err(Unread::Disk(why)), _) => {
+                tracing::warn!(file, "what notes and fade the scene had is not known: {why}; its file stays as the one before");
+                Default::default()
+            }
+            (Err(Unread::Wrong(_)), _) => Default::default(),
+        }
+    }
+
+    fn put(&mut self, file: &str, scene: Scene, text: String) -> Result<Option<u64>, String> {
         let text: Arc<str> = text.into();
-        self.leaving.remove(file);
         let job = self.give(Work::Write(format!("{file}.toml"), text.clone()))?;
-        self.known.remove(file);
-        self.unsaved.insert(file.to_owned(), Unsaved { text, job });
+        self.hold(file, scene, text, job);
         Ok(job)
+    }
+
+    /// From now on this is the scene in a file; `text` is what it reads as.
+    fn hold(&mut self, file: &str, scene: Scene, text: Arc<str>, job: Option<u64>) {
+        self.leaving.remove(file);
+        self.unsaved.insert(file.to_owned(), Unsaved { text, name: scene.name.clone(), job });
+        self.known.insert(file.to_owned(), (None, Ok(Arc::new(scene))));
     }
 
     fn give(&mut self, work: Work) -> Result<Option<u64>, String> {
@@ -266,13 +239,6 @@ impl Book {
             self.writer = Some(Writer::start(folder.clone()).map_err(|e| format!("cannot save: {e}"))?);
         }
         self.writer.as_mut().map(|w| w.give(work)).transpose()
-    }
-
-    fn save_order(&mut self) -> Result<(), String> {
-        let names: String = self.order.iter().map(|f| format!("  {},\n", crate::rig::emit::quoted(f))).collect();
-        let text = format!("# The order of the scenes. Those that are not named here follow by name.\nscenes = [\n{names}]\n");
-        self.ordering = self.give(Work::Write(ORDER.into(), text.into()))?;
-        Ok(())
     }
 
     /// How many changes wait for the disk, and why the last that failed does.
@@ -293,7 +259,7 @@ impl Book {
             if let Some(file) = written {
                 self.unsaved.remove(&file);
                 // What was read from memory is what is on the disk now.
-                let now = self.folder.as_ref().and_then(|f| stamp(&f.join(format!("{file}.toml"))).ok().flatten());
+                let now = self.path(&file).and_then(|path| stamp(&path).ok().flatten());
                 if let Some((then, _)) = self.known.get_mut(&file) {
                     *then = now;
                 }
@@ -303,9 +269,9 @@ impl Book {
     }
 
     fn text(&self, file: &str) -> Result<String, String> {
-        match (self.unsaved.get(file), &self.folder) {
+        match (self.unsaved.get(file), self.path(file)) {
             (Some(unsaved), _) => Ok(unsaved.text.to_string()),
-            (None, Some(folder)) => fs::read_to_string(folder.join(format!("{file}.toml"))).map_err(|e| e.to_string()),
+            (None, Some(path)) => fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display())),
             (None, None) => Err("it is gone".into()),
         }
     }
@@ -318,7 +284,7 @@ impl Book {
         let mut scene = (*self.read(file)?).clone();
         change(&mut scene);
         let text = format::retitled(&self.text(file)?, &scene.name, &scene.notes, scene.fade);
-        self.put(file, text)
+        self.put(file, scene, text)
     }
 
     /// Gives a scene another name; the job that writes it.
@@ -327,10 +293,11 @@ impl Book {
     /// Where that name cannot be one, or is another scene's.
     pub fn rename(&mut self, file: &str, to: &str) -> Result<Option<u64>, String> {
         let new = file_of(to)?;
-        let scene = self.read(file)?;
-        let text = format::retitled(&self.text(file)?, to.trim(), &scene.notes, scene.fade);
+        let mut scene = (*self.read(file)?).clone();
+        to.trim().clone_into(&mut scene.name);
+        let text = format::retitled(&self.text(file)?, &scene.name, &scene.notes, scene.fade);
         if new == file {
-            return self.put(file, text);
+            return self.put(file, scene, text);
         }
         if self.order.contains(&new) {
             return Err(format!("there is a scene {} already", quoted(to)));
@@ -338,7 +305,7 @@ impl Book {
         let text: Arc<str> = text.into();
         let job = self.give(Work::Rename(format!("{file}.toml"), format!("{new}.toml"), text.clone()))?;
         self.leave(file, job);
-        self.unsaved.insert(new.clone(), Unsaved { text, job });
+        self.hold(&new, scene, text, job);
         self.order.iter_mut().filter(|f| *f == file).for_each(|f| f.clone_from(&new));
         let mut standing = self.standing.clone();
         for place in [&mut standing.present, &mut standing.selected].into_iter().flatten().filter(|p| *p == file) {
@@ -376,62 +343,4 @@ impl Book {
         self.save_order()?;
         Ok(job)
     }
-
-    /// Puts a scene at a place, from 1; the place it has then.
-    ///
-    /// # Errors
-    /// Where no thread can be had.
-    pub fn place(&mut self, file: &str, place: usize) -> Result<usize, String> {
-        self.order.retain(|f| f != file);
-        let at = place.clamp(1, self.order.len() + 1);
-        self.order.insert(at - 1, file.to_owned());
-        self.save_order()?;
-        Ok(at)
-    }
-
-    /// The scene a step from where one stands, forwards or back.
-    ///
-    /// # Errors
-    /// Where the list ends.
-    pub fn step(&mut self, forwards: bool) -> Result<String, String> {
-        self.refresh();
-        let place = |f: &Option<String>| f.as_ref().and_then(|f| self.order.iter().position(|o| o == f));
-        let here = place(&self.standing.selected).or_else(|| place(&self.standing.present));
-        let there = match (here, forwards) {
-            (None, true) => Some(0),
-            (Some(at), true) => Some(at + 1),
-            (at, false) => at.and_then(|at| at.checked_sub(1)),
-        };
-        let found = there.and_then(|at| self.order.get(at)).cloned();
-        found.ok_or_else(|| match (self.order.is_empty(), forwards) {
-            (true, _) => "there are no scenes".into(),
-            (_, true) => "there is no scene behind this one".into(),
-            (_, false) => "there is no scene before this one".into(),
-        })
-    }
-
-    /// The scene that `/scene/go` recalls.
-    ///
-    /// # Errors
-    /// Where the list ends.
-    pub fn upcoming(&mut self) -> Result<String, String> {
-        self.refresh();
-        match &self.standing.selected {
-            Some(file) if self.order.contains(file) => Ok(file.clone()),
-            _ => self.step(true),
-        }
-    }
-
-    /// Notes that a scene was recalled.
-    pub fn recalled(&mut self, file: &str) {
-        let standing = self.stand();
-        standing.present = Some(file.to_owned());
-        standing.selected = None;
-    }
-}
-
-/// The file that names the scenes in order.
-#[derive(serde::Deserialize)]
-struct Order {
-    scenes: Vec<String>,
 }

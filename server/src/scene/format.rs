@@ -38,6 +38,11 @@ pub struct Text {
 }
 
 impl Text {
+    /// The name that a file shows: its own, without the ending, where the text says none or that of another file.
+    pub fn shown<'a>(&'a self, file: &'a str) -> &'a str {
+        self.name.as_deref().filter(|name| file_of(name).is_ok_and(|f| f == file)).map_or(file, str::trim)
+    }
+
     fn line(&self, span: &Range<usize>) -> usize {
         self.lines.partition_point(|start| *start <= span.start).max(1)
     }
@@ -110,13 +115,7 @@ fn flatten(path: &str, table: Table, into: &mut Vec<(String, Node)>) {
 /// The first value that is none of its parameter, with its line.
 pub fn on(text: Text, file: &str, layout: &Layout, tree: &Tree) -> Result<Scene, String> {
     // Two files are two scenes, whatever they say.
-    let own = text.name.as_ref().filter(|name| file_of(name).is_ok_and(|f| f == file));
-    let mut scene = Scene {
-        name: own.map_or_else(|| file.to_owned(), |name| name.trim().to_owned()),
-        notes: text.notes.clone(),
-        fade: text.fade,
-        ..Scene::default()
-    };
+    let mut scene = Scene { name: text.shown(file).to_owned(), notes: text.notes.clone(), fade: text.fade, ..Scene::default() };
     let mut seen = HashSet::new();
     for (address, node) in &text.values {
         let Some(&id) = layout.ids.get(address) else {

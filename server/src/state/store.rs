@@ -149,9 +149,8 @@ impl Store {
             return;
         }
         let end = format!("-{}.state", self.key);
-        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        let mut named = entries.filter(|e| e.file_name().to_str().is_some_and(|n| n.ends_with(&end)));
-        let Some(old) = named.next().map(|e| e.path()) else { return };
+        let named = whole::entries(&self.dir, 1, |name| name.ends_with(&end).then(|| self.dir.join(name)));
+        let Some(old) = named.unwrap_or_default().pop() else { return };
         // The state last: while it is there under its old name, this is done again.
         let _ = fs::rename(beside(&old, "1"), self.beside("1"));
         if fs::rename(&old, &self.path).is_ok() {

@@ -1,5 +1,6 @@
 //! Files that are whole at any instant: written beside, synced and renamed; the one before keeps its name and `.1`.
 
+use rustix::fs::{Dir, Mode, OFlags};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -30,19 +31,31 @@ fn replace(path: &Path, tmp: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
-    if path.exists() {
-        let before = beside(path, "1");
-        match fs::remove_file(&before) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        // A second name leaves no moment without the file; not every file system has that.
-        if fs::hard_link(path, &before).is_err() {
-            fs::rename(path, &before)?;
-        }
+    if path.try_exists()? {
+        keep(path)?;
     }
     fs::rename(tmp, path)?;
     sync_folder(path)
+}
+
+/// Makes the present file the one before, with no moment in which it is not there.
+fn keep(path: &Path) -> io::Result<()> {
+    let before = beside(path, "1");
+    match fs::remove_file(&before) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if fs::hard_link(path, &before).is_ok() {
+        return Ok(());
+    }
+    // Not every file system has second names, and not every file may be given one.
+    let copy = beside(path, "1.tmp");
+    let copied = fs::copy(path, &copy).and_then(|_| File::open(&copy)?.sync_all()).and_then(|()| fs::rename(&copy, &before));
+    copied.or_else(|_| {
+        let _ = fs::remove_file(&copy);
+        // What cannot be copied is kept all the same.
+        fs::rename(path, &before)
+    })
 }
 
 /// Takes a file away; it becomes the one before.
@@ -55,6 +68,24 @@ pub fn set_aside(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
         Ok(()) => sync_folder(path),
     }
+}
+
+/// What is wanted of the names in a folder, `most` at most. Where not all of them can be read, that is an error and not a
+/// shorter list.
+///
+/// # Errors
+/// What the system says.
+pub fn entries<T>(folder: &Path, most: usize, wanted: impl Fn(&str) -> Option<T>) -> io::Result<Vec<T>> {
+    // Not the standard library's reader, which panics where the folder cannot be closed.
+    let folder = rustix::fs::open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut found = Vec::new();
+    for entry in Dir::new(folder)? {
+        found.extend(entry?.file_name().to_str().ok().and_then(&wanted));
+        if found.len() >= most {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// Syncs the folder that a file or folder stands in.

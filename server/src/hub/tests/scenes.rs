@@ -268,3 +268,68 @@ fn a_recall_in_a_bundle_keeps_its_frame() {
     assert!((frame + 72..frame + 76).contains(&first), "{first}, due at {frame}");
     assert_eq!(out.last(), Some(&0.0));
 }
+
+#[test]
+fn lists_are_read_beside_the_hub_and_everyone_who_asks_is_answered() {
+    let (mut bench, one, two, folder) = at_home();
+    store(&mut bench, one, "A", -10.0, -20.0);
+    // Files by other hands: one with a name, one with a mistake, and the order names neither.
+    for (file, text) in [("verse-2", "name = \"Verse 2\"\n[ch.gone]\nfader = 1\n"), ("broken", "name = \n")] {
+        fs::write(folder.path().join(format!("scenes/{file}.toml")), text).unwrap();
+    }
+    let (mut lists, mut refused) = ([0; 2], 0);
+    for _ in 0..20 {
+        bench.send(one, "/scene/list", &[]);
+    }
+    bench.send(two, "/scene/list", &[]);
+    for _ in 0..1000 {
+        for (n, client) in [one, two].into_iter().enumerate() {
+            for (address, answer) in bench.heard(client) {
+                match address.as_str() {
+                    "/scene/list" => assert_eq!(answer, texts(&["A", "broken", "Verse 2"])),
+                    other => assert!(other == "/error" && n == 0, "{other} {answer:?}"),
+                }
+                *(if address == "/error" { &mut refused } else { &mut lists[n] }) += 1;
+            }
+        }
+        if lists[0] + refused == 20 && lists[1] == 1 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        bench.run(STEP);
+    }
+    assert!(lists[0] + refused == 20 && lists[0] >= 8 && lists[1] == 1, "{lists:?}, {refused} refused");
+    // What a client stored before it asks is there.
+    store(&mut bench, two, "B", 0.0, 0.0);
+    assert_eq!(done(&mut bench, two, "/scene/list", &[]), texts(&["A", "broken", "Verse 2", "B"]));
+}
+
+#[test]
+fn what_was_not_read_is_not_written_over() {
+    let (mut bench, one, _, folder) = at_home();
+    for name in ["C", "A", "B"] {
+        store(&mut bench, one, name, 0.0, 0.0);
+    }
+    done(&mut bench, one, "/scene/notes", &texts(&["A", "Strings"]));
+    let (scenes, away) = (folder.path().join("scenes"), folder.path().join("away"));
+    // A folder that cannot be read: in its place stands a file.
+    fs::rename(&scenes, &away).unwrap();
+    fs::write(&scenes, "").unwrap();
+    let mut other = Bench::of(RIG);
+    come_home(&mut other, folder.path());
+    let client = other.client(1);
+    other.send(client, "/scene/store", &texts(&["D"]));
+    other.run(STEP);
+    fs::remove_file(&scenes).unwrap();
+    fs::rename(&away, &scenes).unwrap();
+    for _ in 0..1000 {
+        if scenes.join("d.toml").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        other.run(STEP);
+    }
+    other.heard(client);
+    assert_eq!(done(&mut other, client, "/scene/list", &[]), texts(&["C", "A", "B", "D"]));
+    assert_eq!(done(&mut other, client, "/scene/notes", &texts(&["A"]))[1], OscType::from("Strings"));
+}

@@ -3,6 +3,7 @@
 use super::super::diagnose::{Report, listed, nearest};
 use super::super::strip::slug;
 use super::{Loaded, Preset, read};
+use crate::state::whole;
 use headroom_dsp::graph::StripKind;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -113,10 +114,9 @@ impl Shelf {
 
     /// All names, in order.
     pub fn names(&self) -> Vec<String> {
-        let files = self.folder.as_ref().and_then(|f| fs::read_dir(f).ok()).into_iter().flatten().take(4 * MOST);
-        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned);
-        let own = files.filter_map(Result::ok).filter_map(name).filter(|n| is_name(n)).take(MOST);
-        let mut names: BTreeSet<String> = own.collect();
+        let name = |file: &str| file.strip_suffix(".toml").filter(|n| is_name(n)).map(str::to_owned);
+        let own = self.folder.as_ref().and_then(|f| whole::entries(f, MOST, name).ok());
+        let mut names: BTreeSet<String> = own.into_iter().flatten().collect();
         names.extend(BUILT_IN.iter().map(|(id, _)| (*id).to_string()));
         names.into_iter().collect()
     }
