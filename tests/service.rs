@@ -39,7 +39,7 @@ impl Manager {
         let state = self.dir.path().join("state");
         let arguments = ["run", &rig.display().to_string(), "--log", "warn", "--state", &state.display().to_string()];
         Headroom::spawn_with(&arguments, |command| {
-            command.env("NOTIFY_SOCKET", self.dir.path().join("notify"));
+            command.env("NOTIFY_SOCKET", self.dir.path().join("notify")).env("RUNTIME_DIRECTORY", self.dir.path());
             command.env("WATCHDOG_USEC", watchdog.as_micros().to_string()).env_remove("WATCHDOG_PID");
         })
     }
@@ -79,15 +79,47 @@ fn ready_alive_reloading_and_stopping_are_told() {
     manager.hears("READY=1");
     let place = |line: &str| manager.heard.iter().position(|heard| heard.starts_with(line));
     assert!(place("RELOADING=1") < place("READY=1"), "{:?}", manager.heard);
-    // A rig that does not load ends the reloading too.
+    // A rig that does not load ends the reloading too, and the log shows why.
     manager.forget();
     std::fs::write(manager.dir.path().join("rig.toml"), "name = ").expect("a file");
     kill(server.pid(), Signal::SIGHUP).expect("our own child");
     manager.hears("RELOADING=1");
     manager.hears("READY=1");
+    eventually("the log tells", || server.output().contains("the rig is refused") && server.output().contains("rig.toml:1"));
     manager.forget();
     kill(server.pid(), Signal::SIGTERM).expect("our own child");
     manager.hears("STOPPING=1");
+}
+
+/// What systemd runs for a reload.
+fn reload(manager: &Manager, server: &Headroom) -> (Option<i32>, String) {
+    let mut command = Headroom::command(&["reload"]);
+    command.env("MAINPID", server.pid().to_string()).env("RUNTIME_DIRECTORY", manager.dir.path());
+    let done = command.output().expect("headroom runs");
+    (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+#[test]
+fn a_reload_fails_where_the_rig_is_refused_and_the_one_before_plays_on() {
+    let mut manager = Manager::new();
+    let server = manager.start("internal", Duration::from_secs(60));
+    manager.hears("READY=1");
+    let (mut osc, rig) = (server.osc(), manager.dir.path().join("rig.toml"));
+    let wrong = RIG.replace("BACKEND", "internal").replace("\"Kick\"", "\"Kick\"\nfader = \"loud\"");
+    std::fs::write(&rig, wrong).expect("a file");
+    for _ in 0..2 {
+        let (code, said) = reload(&manager, &server);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("refused") && said.contains("rig.toml:9") && said.contains("loud"), "{said}");
+        assert_eq!(osc.number("/ch/kick/fader"), 0.0);
+    }
+    std::fs::write(&rig, RIG.replace("BACKEND", "internal").replace("\"Kick\"", "\"Kick\"\nfader = -7")).expect("a file");
+    let (code, said) = reload(&manager, &server);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    assert_eq!(osc.number("/ch/kick/fader"), -7.0, "what is answered is done");
+    let mut command = Headroom::command(&["reload"]);
+    let done = command.env_remove("MAINPID").env_remove("RUNTIME_DIRECTORY").output().expect("headroom runs");
+    assert_eq!(done.status.code(), Some(2), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The units: what systemd thinks of them, and what they do under it.
 
+use headroom::rig::settings::{Net, PRIVATE};
 use headroom_e2e::{Headroom, here, in_path};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -111,4 +112,27 @@ fn the_card_that_is_taken_can_play_and_is_no_screen() {
     let expected =
         [["M2", "MOTU M2", "duplex"], ["Headphones", "bcm2835 Headphones", "playback"], ["vc4hdmi0", "vc4-hdmi-0", "playback"]];
     assert_eq!(cards, expected, "{}", String::from_utf8_lossy(&list.stderr));
+}
+
+/// A network of `IPAddressAllow=`, or of those that systemd has a name for (systemd.resource-control(5)).
+fn networks(word: &str) -> Vec<Net> {
+    let texts = match word {
+        "localhost" => vec!["127.0.0.0/8", "::1/128"],
+        "link-local" => vec!["169.254.0.0/16", "fe80::/64"],
+        "multicast" => vec!["224.0.0.0/4", "ff00::/8"],
+        other => vec![other],
+    };
+    texts.into_iter().map(|text| Net::parse(text).unwrap_or_else(|| panic!("{word} is no network"))).collect()
+}
+
+#[test]
+fn the_unit_lets_through_what_a_rig_answers_by_default() {
+    let unit = std::fs::read_to_string(root().join("systemd/headroom.service")).expect("a unit");
+    let allowed = unit.lines().filter_map(|l| l.strip_prefix("IPAddressAllow=")).flat_map(str::split_whitespace);
+    let allowed: Vec<Net> = allowed.flat_map(networks).collect();
+    // The first address of each network: those of IPv6 link-local beyond fe80::/64 are given to nobody.
+    for text in PRIVATE {
+        let net = Net::parse(text).expect("a network");
+        assert!(allowed.iter().any(|a| a.contains(net.addr)), "{text} is answered and not let through");
+    }
 }

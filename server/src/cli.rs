@@ -17,6 +17,7 @@ mod master;
 mod new;
 mod ports;
 mod rehearsal;
+mod reload;
 mod render;
 mod run;
 mod send;
@@ -91,6 +92,8 @@ enum Command {
     },
     /// The server, in the foreground.
     Run(run::RunArgs),
+    /// For a service: has it read its rig again, and says what came of it.
+    Reload,
     /// One message to a running server; prints the value that holds.
     Send(send::SendArgs),
     /// A tablet layout of a rig (not built yet).
@@ -169,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => run::demo(&args),
         Command::New(args) => new::run(&args),
         Command::Ports => ports::run(),
+        Command::Reload => reload::run(),
         Command::Reference { json } => reference(json),
         Command::Run(args) => run::run(&args),
         Command::Send(args) => send::run(&args),

@@ -6,10 +6,36 @@
 //! nothing is sent.
 
 use sd_notify::NotifyState;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How often the line for `systemctl status` is written anew, where it has changed.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of the answer to a reload at most.
+pub const LONGEST_ANSWER: usize = 8_192;
+
+/// Where `headroom reload` waits for its answer; `None` outside of a service.
+pub fn reload_socket() -> Option<PathBuf> {
+    let all = std::env::var("RUNTIME_DIRECTORY").ok()?;
+    // systemd names several with colons between; the first is the service's own.
+    let own = all.split(':').next().filter(|dir| !dir.is_empty())?;
+    Some(PathBuf::from(own).join("reload"))
+}
+
+/// Tells whoever waits there what came of a reload: nothing, or why the rig is refused.
+fn answer_reload(refused: &str) {
+    let Some(at) = reload_socket() else { return };
+    let refused = &refused[..refused.floor_char_boundary(LONGEST_ANSWER)];
+    let sent = UnixDatagram::unbound().and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        socket.send_to(refused.as_bytes(), &at)
+    });
+    if let Err(error) = sent {
+        tracing::debug!(%error, "nobody waits for the reload");
+    }
+}
 
 /// Delivers what is told.
 type Send = Box<dyn FnMut(&[NotifyState<'_>])>;
@@ -66,6 +92,15 @@ impl Service {
             Ok(now) => (self.send)(&[NotifyState::Reloading, now]),
             Err(_) => (self.send)(&[NotifyState::Reloading]),
         }
+    }
+
+    /// The rig was read: it plays, or is refused and the one before plays on.
+    pub fn reloaded(&mut self, status: &str, outcome: Result<(), &str>) {
+        if let Err(why) = outcome {
+            tracing::error!("the rig is refused, and the one before plays on: {why}");
+        }
+        self.ready(status);
+        answer_reload(outcome.err().unwrap_or_default());
     }
 
     /// The outputs fade out and the program ends.

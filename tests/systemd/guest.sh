@@ -80,6 +80,16 @@ eventually "the new channel" holds /ch/new/name New
 [ "$(pid headroom)" = "$old" ] || fail "the reload was a restart"
 echo "reloaded in $(minus "$(now)" "$from") s, by the same process"
 
+cp /etc/headroom/rig.toml rig.whole
+sed -i 's/name = "New"/nome = "New"/' /etc/headroom/rig.toml
+systemctl reload headroom && fail "a reload of a rig that is refused succeeds"
+journalctl --no-pager -u headroom -n 20 | grep -q 'nome' || fail "the journal does not show why"
+holds /ch/new/name New || fail "the rig before does not play on"
+[ "$(pid headroom)" = "$old" ] && systemctl -q is-active headroom || fail "a refused reload ended the console"
+cp rig.whole /etc/headroom/rig.toml
+systemctl reload headroom || fail "reload of the rig as it was"
+echo "a reload whose rig is refused fails, and the rig before plays on"
+
 old=$(pid headroom-jackd) from=$(now)
 kill -KILL "$old"
 eventually "another server" again headroom-jackd "$old"
@@ -94,7 +104,7 @@ systemctl stop headroom || fail "stop"
 took=$(minus "$(now)" "$from")
 awk "BEGIN { exit !($took >= 0.25) }" || fail "stopped in $took s, too fast for a fade"
 [ "$(property headroom Result)" = success ] || fail "stopped with $(property headroom Result)"
-echo "stopped in $took s, fade included"
+echo "stopped in $took s, fade included: $(journalctl --no-pager -u headroom -o cat -n 20 | sed -n 's/.*stopped //p' | tail -n 1)"
 
 printf '[[channel]\n' >/etc/headroom/rig.toml
 systemctl start headroom && fail "a rig that cannot be read is started"

@@ -268,12 +268,17 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let cue_player = CuePlayer::new(session.cues, player, rate, first);
     let end = End { recording: recording.as_ref(), until: limit.map(|l| l + first) };
     let result = wait(&mail, cue_player, end, session.demo && shown, line, signals, &thread);
+    let asked = Instant::now();
     if let Some(http) = http {
         http.stop();
     }
     ended.send(Event::Stop);
     match thread.join() {
-        Ok(Ok(hub)) => hub.into_mixer().stop(),
+        Ok(Ok(hub)) => {
+            let console = hub.into_mixer();
+            tracing::debug!(seconds = asked.elapsed().as_secs_f64(), "control has ended");
+            console.stop();
+        }
         Ok(Err(e)) => return Err(Fail::running(format!("the hub stopped: {e}"))),
         Err(_) => return Err(Fail::running("the hub stopped unexpectedly")),
     }
@@ -438,13 +443,13 @@ fn wait(
         let cues = Arc::new(Mutex::new(cues));
         let mut service = Service::of_environment();
         service.ready(&line);
-        let reloaded = Arc::new(AtomicBool::new(false));
+        let reloaded: Arc<Mutex<Option<Result<(), String>>>> = Arc::default();
         let meter = meters.then(|| Meter::open(mail));
         let mut every = tokio::time::interval(Duration::from_millis(5));
         let mut shown = Instant::now();
         let done = reloaded.clone();
         // Whatever is answered to a reload, an error too, ends it.
-        let deliver = Box::new(move |_: &[u8]| done.store(true, Ordering::Release));
+        let deliver = Box::new(move |bytes: &[u8]| *done.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome(bytes)));
         let local = mail.open("signals".into(), None, Standing::Console, deliver);
         loop {
             tokio::select! {
@@ -458,8 +463,9 @@ fn wait(
                     if hub.is_finished() {
                         break;
                     }
-                    if reloaded.swap(false, Ordering::AcqRel) {
-                        service.ready(&pulse.line());
+                    let outcome = reloaded.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(outcome) = outcome {
+                        service.reloaded(&pulse.line(), outcome.as_ref().map(|()| ()).map_err(String::as_str));
                     }
                     // One errand at a time: a hub that hangs is not buried under them.
                     if !pulse.under_way.swap(true, Ordering::AcqRel) {
@@ -487,6 +493,14 @@ fn wait(
         service.stopping();
         Ok(())
     })
+}
+
+/// What the hub answered to a command: the reason where it was refused.
+fn outcome(answer: &[u8]) -> Result<(), String> {
+    let packet = decode::packet(answer).map_err(|_| "the answer is not understood".to_owned())?;
+    let refused = packet.messages().map(|(_, message)| message).find(|message| message.address == "/error");
+    let text = |arg| if let decode::Arg::Str(text) = arg { Some(text.to_owned()) } else { None };
+    refused.map_or(Ok(()), |message| Err(message.args.filter_map(text).last().unwrap_or_default()))
 }
 
 fn packet(address: &str, args: &[Arg]) -> Vec<u8> {
