@@ -26,6 +26,7 @@ use headroom_dsp::tree::{Owner, ParamId};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub use live::{Live, Tap};
 
@@ -384,13 +385,22 @@ impl Console {
         self.keeper.status()
     }
 
-    /// Saves at once, fades all outputs out, then stops the backend.
+    /// Saves at once, fades all outputs out, then stops the backend. The log tells what took how long.
     pub fn stop(mut self) {
+        let from = Instant::now();
         self.keeper.catch_up(&self.desk, monotonic_nanos());
         self.keeper.flush();
         self.outbox.push_back(Command::Level(0.0));
         self.post();
-        std::thread::sleep(std::time::Duration::from_secs_f64(START_RAMP_S + 0.05));
-        self.backend.stop();
+        std::thread::sleep(Duration::from_secs_f64(START_RAMP_S + 0.05));
+        let faded = from.elapsed();
+        let Console { backend, keeper, .. } = self;
+        backend.stop();
+        let left = from.elapsed();
+        // It waits until all is saved.
+        drop(keeper);
+        let seconds = |time: Duration| (time.as_secs_f64() * 100.0).round() / 100.0;
+        let (fade_s, audio_s, disk_s) = (seconds(faded), seconds(left - faded), seconds(from.elapsed() - left));
+        tracing::info!(fade_s, audio_s, disk_s, "stopped");
     }
 }

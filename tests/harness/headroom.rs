@@ -19,7 +19,7 @@ pub struct Headroom {
     child: Child,
     ready: String,
     output: Arc<Mutex<String>>,
-    _lines: Receiver<String>,
+    lines: Receiver<String>,
 }
 
 /// The program under test: `HEADROOM_BIN`, else built here once, with the profile of the tests.
@@ -82,7 +82,7 @@ impl Headroom {
                 }
             });
         }
-        let mut headroom = Headroom { child, ready: String::new(), output, _lines: lines.clone() };
+        let mut headroom = Headroom { child, ready: String::new(), output, lines: lines.clone() };
         eventually("headroom says that it is ready", || {
             while let Ok(line) = lines.try_recv() {
                 if line.starts_with("headroom ready:") {
@@ -150,16 +150,24 @@ impl Headroom {
     ///
     /// # Panics
     /// When it does not end within ten seconds.
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
+        self.stop_and_tell().0
+    }
+
+    /// [`Headroom::stop`] with all that it printed, to its last line.
+    ///
+    /// # Panics
+    /// As [`Headroom::stop`].
+    pub fn stop_and_tell(mut self) -> (ExitStatus, String) {
         kill(self.pid(), Signal::SIGINT).expect("a signal to our own child");
         let mut status = None;
         eventually("headroom ends when asked to", || {
             status = self.child.try_wait().expect("its status");
             status.is_some()
         });
-        // The last lines are still on their way through the pipes.
-        std::thread::sleep(Duration::from_millis(20));
-        status.expect("it has ended")
+        // The last lines are still on their way; who reads them is done when the pipes have ended.
+        while self.lines.recv_timeout(Duration::from_secs(2)).is_ok() {}
+        (status.expect("it has ended"), self.output())
     }
 
     /// Kill it without a chance to save anything.

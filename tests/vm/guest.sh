@@ -164,6 +164,7 @@ RIG
     sleep 1
     fade=$(awk '{ at[NR] = $1; db[NR] = $2 } END { for (i = NR; i && db[i] < -50; i--); for (j = i; j && db[j] < db[i - 50] - 1; j--); printf "%.2f", at[i] - at[j] }' levels)
     say "stopped in $(minus "$stopped" "$from") s, faded out over $fade s"
+    say "  of these the program took: $(journalctl --no-pager -u headroom -o cat -n 20 | sed -n 's/.*stopped //p' | tail -n 1)"
     systemctl start headroom
     eventually "sound after a start" since on "$stopped"
 

@@ -78,7 +78,9 @@ impl Console {
             }
         }
         match Desk::with(spec, tree, values, rate, Path::best()) {
-            Ok(desk) => {
+            Ok(mut desk) => {
+                // Whoever takes back what was changed asks this desk from now on.
+                desk.watch();
                 let before = self.desk.skeleton();
                 self.desk = desk;
                 self.clock = FrameClock::new(rate);
