@@ -1,5 +1,6 @@
-//! A show in a minute: hands on many faders, storms, servers that die and a console that is killed. At the end the mix
-//! is as the last hand left it, and it is heard.
+//! A show of an hour in a minute: hands on many faders, scenes at once and as crossfades, storms, JACK servers that die
+//! and freeze, a card that is pulled out, a console that is killed. At the end the mix is as the last hand left it, and it
+//! is heard.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use headroom_e2e::{Headroom, Jackd, Osc, Peer, eventually, eventually_within, is
 use rosc::OscType;
 
 const CHANNELS: usize = 12;
+const SCENES: [&str; 3] = ["Verse", "Chorus", "Bridge"];
 
 fn rig() -> String {
     let mut rig = "name = \"Show\"\n[audio]\nbackend = \"jack\"\n[osc]\nlisten = \"127.0.0.1:0\"\n".to_owned();
@@ -19,14 +21,37 @@ fn rig() -> String {
     rig + "[[bus]]\nname = \"Wedge\"\nkind = \"aux\"\noutput = \"playback:2\"\n[[dca]]\nname = \"All\"\n[main]\noutput = [\"hall:in\", \"playback:1\"]\n"
 }
 
-/// What hands have done: the last value of each address.
-#[derive(Default)]
+/// What hands have done: the last value of each address, and what it is in each scene.
 struct Hands {
     last: BTreeMap<String, f32>,
+    scenes: BTreeMap<&'static str, BTreeMap<String, f32>>,
     turn: usize,
 }
 
 impl Hands {
+    /// Before the first move all is as the console has it.
+    fn at(osc: &mut Osc) -> Hands {
+        let of = |n: usize| ["fader", "pan", "eq/2/gain", "send/1/level"].map(|part| format!("/ch/{n}/{part}"));
+        let all = (1..=CHANNELS).flat_map(of).chain(["/dca/1/fader".to_owned()]);
+        let last = all.map(|address| (address.clone(), osc.number(&address) as f32)).collect();
+        Hands { last, scenes: BTreeMap::new(), turn: 0 }
+    }
+
+    /// Stores a scene, moves on, and recalls one: at once, or over a second with hands in between.
+    fn change_scenes(&mut self, osc: &mut Osc, act: usize) {
+        let name = SCENES[act % SCENES.len()];
+        osc.command("/scene/store", [OscType::String(name.into())]);
+        self.scenes.insert(name, self.last.clone());
+        self.move_some(osc, 60);
+        let name = SCENES[act / 2 % self.scenes.len()];
+        let seconds = if act % 2 == 0 { 0.0 } else { 1.0 };
+        let recall = [OscType::String(name.into()), OscType::Float(seconds), OscType::String("s".into())];
+        osc.command("/scene/recall", recall);
+        self.last.clone_from(&self.scenes[name]);
+        // Whoever touches a fader takes it out of the crossfade.
+        self.move_some(osc, 20);
+    }
+
     /// Some moves. What is sent while nobody serves is not done.
     fn move_some(&mut self, osc: &mut Osc, moves: usize) {
         for _ in 0..moves {
@@ -47,11 +72,18 @@ impl Hands {
         osc.command("/ping", [OscType::Int(self.turn as i32)]);
     }
 
-    /// Every address holds what the last hand set.
+    /// Every address holds what the last hand set, as soon as crossfades have arrived.
     fn hold(&self, osc: &mut Osc, when: &str) {
+        let until = Instant::now() + Duration::from_secs(20);
         for (address, value) in &self.last {
-            let held = osc.number(address) as f32;
-            assert!((held - value).abs() < 1e-4, "{address} is {held} {when}, and was left at {value}");
+            loop {
+                let held = osc.number(address) as f32;
+                if (held - value).abs() < 1e-4 {
+                    break;
+                }
+                assert!(Instant::now() < until, "{address} is {held} {when}, and was left at {value}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
         }
     }
 }
@@ -82,8 +114,8 @@ fn the_mix_at_the_end_is_as_the_last_hand_left_it() {
         let start = || Headroom::spawn(&["run", &path.display().to_string(), "--log", "warn", "--state", &state]);
         let mut jackd = Some(Jackd::start(48_000, 128));
         let mut server = start();
-        let mut hands = Hands::default();
-        for act in 0..6 {
+        let mut hands = Hands::at(&mut server.osc());
+        for act in 0..12 {
             let began = Instant::now();
             let stop = Arc::new(AtomicBool::new(false));
             let mut storming = Some(storm(server.osc(), stop.clone()));
@@ -93,8 +125,8 @@ fn the_mix_at_the_end_is_as_the_last_hand_left_it() {
             };
             let mut stormed = 0;
             hands.move_some(&mut server.osc(), 200);
-            // Scenes: a recall belongs here, between the hands of before and after; what it sets becomes `hands.last`.
-            match act % 3 {
+            hands.change_scenes(&mut server.osc(), act);
+            match act % 4 {
                 0 => {
                     jackd.take().expect("a server").kill();
                     hands.move_some(&mut server.osc(), 100);
@@ -107,12 +139,23 @@ fn the_mix_at_the_end_is_as_the_last_hand_left_it() {
                     std::thread::sleep(Duration::from_millis(700));
                     jackd.thaw();
                 }
+                2 => {
+                    let jackd = jackd.as_ref().expect("a server");
+                    // Its periods of 256 frames, at whatever rate it has.
+                    jackd.without_driver(44_100.0 / 256.0, || {
+                        let mut osc = server.osc();
+                        eventually("the card is missed", || osc.number("/status/running") == 0.0);
+                        hands.move_some(&mut osc, 100);
+                    });
+                }
                 _ => {
                     // What was set in the second before a kill may be lost; the hands rest.
                     stormed = calm();
                     std::thread::sleep(Duration::from_millis(1_200));
                     server.kill();
                     server = start();
+                    let listed = server.osc().ask("/scene/list");
+                    assert_eq!(listed.len(), SCENES.len(), "{listed:?}");
                 }
             }
             stormed += calm();
