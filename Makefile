@@ -23,8 +23,8 @@ quality: ## every quality bar, measured on files that the program renders; WHAT=
 fuzz:   ## coverage-guided fuzzing of every decoder; TIME=60 seconds each, WHAT="osc rig" for some
 	@scripts/fuzz.sh $(or $(TIME),60) $(WHAT)
 
-storm:  ## everything that an attacker on the network can do at once, for 60 seconds
-	@HEADROOM_STORM=$(or $(TIME),60) cargo test -p headroom-e2e --test hostile -- --nocapture
+storm:  ## everything that an attacker on the network can do at once, for TIME=60 seconds, kept in docs/storm.txt
+	@scripts/storm.sh $(TIME)
 
 soak:   ## MINUTES=60 of storm on the festival rig, and a verdict in docs/soak.txt; RIG=… for another rig
 	@scripts/soak.sh $(or $(MINUTES),60) $(RIG)

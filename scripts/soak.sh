@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 export PATH="$HOME/.cargo/bin:$PATH"
 minutes=${1:-60}
 rig=${2:-configs/festival-32.toml}
+. scripts/where.sh
 
 if [ -z "${HEADROOM_BIN:-}" ]; then
   scripts/install.sh run || exit 1
@@ -34,17 +35,15 @@ own_server() {
 
 mkdir -p docs
 {
-  echo "Date     $(date -u +%Y-%m-%dT%H:%MZ)"
-  echo "Commit   $(git rev-parse --short HEAD)$(git diff --quiet HEAD -- dsp protocol server || echo ", changed since")"
+  where
   echo "Program  $(basename "$(dirname "$HEADROOM_BIN")") build"
-  echo "Machine  $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(uname -srm)"
 } >docs/soak.txt
 if timeout -s KILL 2 jack_lsp >/dev/null 2>&1; then
   echo "JACK     the server that runs" >>docs/soak.txt
   soak 2>&1 | tee -a docs/soak.txt
   exit "${PIPESTATUS[0]}"
 fi
-echo "JACK     jackd -R, dummy driver, 48000 Hz, 64 frames; other work on the machine" >>docs/soak.txt
+echo "JACK     jackd -R, dummy driver, 48000 Hz, 64 frames" >>docs/soak.txt
 export -f soak own_server
 export minutes rig
 seconds=$(awk "BEGIN { print int($minutes * 60) + 120 }")

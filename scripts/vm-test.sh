@@ -7,6 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 arch=${1:-amd64}
+. scripts/where.sh
 case $arch in amd64) emulator=qemu-system-x86_64 ;; *) emulator=qemu-system-aarch64 ;; esac
 scripts/install.sh vm
 deb=${DEB:-}
@@ -20,12 +21,11 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/payload"
 cp "$deb" tests/vm/* "$work/payload/"
 status=0
-start=$SECONDS
+start=$SECONDS head=$(where)
 scripts/vm-run.sh -a "$arch" -t "${SECONDS_LIMIT:-3600}" "$work/payload" >"$work/console" || status=$?
 {
-  echo "$(date -u +%F), package of commit $(git describe --always --dirty 2>/dev/null || echo unknown), Debian 12 $arch emulated by" \
-    "$("$emulator" --version | sed -n '1s/.*version \([0-9.]*\).*/QEMU \1/p')" \
-    "(TCG, 2 processors) on $(nproc) of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
+  echo "$head"
+  echo "Guest    Debian 12 $arch, $("$emulator" --version | sed -n '1s/.*version \([0-9.]*\).*/QEMU \1/p') (TCG, 2 processors)"
   if [ $status = 0 ]; then sed -n 's/^guest: //p' "$work/console"; else cat "$work/console"; fi
   echo "$((SECONDS - start)) s in all; load of the host at the end: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 } | tee "$work/summary"
