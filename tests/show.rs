@@ -44,7 +44,7 @@ impl Hands {
         self.scenes.insert(name, self.last.clone());
         self.move_some(osc, 60);
         let name = SCENES[act / 2 % self.scenes.len()];
-        let seconds = if act % 2 == 0 { 0.0 } else { 1.0 };
+        let seconds = if act.is_multiple_of(2) { 0.0 } else { 1.0 };
         let recall = [OscType::String(name.into()), OscType::Float(seconds), OscType::String("s".into())];
         osc.command("/scene/recall", recall);
         self.last.clone_from(&self.scenes[name]);

@@ -231,9 +231,9 @@ impl<M: Mixer> Hub<M> {
         &self.space
     }
 
-    /// Ends the hub and gives the console back.
-    pub fn into_mixer(self) -> M {
-        self.mixer
+    /// Ends the hub and gives the console back, and the scenes: dropping these waits until all are on the disk.
+    pub fn into_parts(self) -> (M, Book) {
+        (self.mixer, self.scenes)
     }
 
     /// What happened so far.

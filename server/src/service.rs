@@ -95,12 +95,12 @@ impl Service {
     }
 
     /// The rig was read: it plays, or is refused and the one before plays on.
-    pub fn reloaded(&mut self, status: &str, outcome: Result<(), &str>) {
+    pub fn reloaded(&mut self, status: &str, outcome: &Result<(), String>) {
         if let Err(why) = outcome {
             tracing::error!("the rig is refused, and the one before plays on: {why}");
         }
         self.ready(status);
-        answer_reload(outcome.err().unwrap_or_default());
+        answer_reload(outcome.as_ref().err().map_or("", String::as_str));
     }
 
     /// The outputs fade out and the program ends.

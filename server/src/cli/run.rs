@@ -275,9 +275,11 @@ fn play(mut session: Session) -> Result<(), Fail> {
     ended.send(Event::Stop);
     match thread.join() {
         Ok(Ok(hub)) => {
-            let console = hub.into_mixer();
+            // No disk keeps the outputs from fading out.
+            let (console, scenes) = hub.into_parts();
             tracing::debug!(seconds = asked.elapsed().as_secs_f64(), "control has ended");
             console.stop();
+            drop(scenes);
         }
         Ok(Err(e)) => return Err(Fail::running(format!("the hub stopped: {e}"))),
         Err(_) => return Err(Fail::running("the hub stopped unexpectedly")),
@@ -465,7 +467,7 @@ fn wait(
                     }
                     let outcome = reloaded.lock().unwrap_or_else(PoisonError::into_inner).take();
                     if let Some(outcome) = outcome {
-                        service.reloaded(&pulse.line(), outcome.as_ref().map(|()| ()).map_err(String::as_str));
+                        service.reloaded(&pulse.line(), &outcome);
                     }
                     // One errand at a time: a hub that hangs is not buried under them.
                     if !pulse.under_way.swap(true, Ordering::AcqRel) {

@@ -72,7 +72,7 @@ impl Stage {
         let sockets = Sockets::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let at = sockets.local_addr().expect("an address");
         let (server, mail) = Server::new(Hub::new(console, &settings, 1000, Box::new(moment)), sockets).expect("a server");
-        let thread = std::thread::spawn(move || server.run().expect("it serves").into_mixer().stop());
+        let thread = std::thread::spawn(move || server.run().expect("it serves").into_parts().0.stop());
         Stage { at, mail, thread: Some(thread) }
     }
 

@@ -24,8 +24,11 @@ impl Book {
     /// Puts a scene at a place, from 1; the place it has then.
     ///
     /// # Errors
-    /// Where no thread can be had.
+    /// Where no thread can be had, or the order as it is was never read.
     pub fn place(&mut self, file: &str, place: usize) -> Result<usize, String> {
+        if self.folder.is_some() && !self.followed {
+            return Err("the disk does not give the order of the scenes, so it cannot be changed".into());
+        }
         self.order.retain(|f| f != file);
         let at = place.clamp(1, self.order.len() + 1);
         self.order.insert(at - 1, file.to_owned());
