@@ -16,5 +16,5 @@ mkdir -p docs
   echo "Storm    $seconds s, built-in clock"
 } | tee docs/storm.txt
 HEADROOM_STORM=$seconds cargo test --locked -q -p headroom-e2e --test hostile -- --nocapture 2>&1 |
-  sed -e '/^$/d' -e '/^running/d' -e 's/finished in.*//' | tee -a docs/storm.txt
+  sed -e '/^\.*$/d' -e '/^running/d' -e 's/finished in.*//' | tee -a docs/storm.txt
 exit "${PIPESTATUS[0]}"
