@@ -26,6 +26,7 @@ pub mod query;
 pub mod roles;
 mod scene;
 mod status;
+pub mod surfaces;
 mod taps;
 mod timed;
 mod undo;
@@ -133,6 +134,8 @@ pub struct Hub<M> {
     scenes: Book,
     saving_scenes: Vec<scene::Saving>,
     history: undo::History,
+    /// Where wishes to the control surfaces go.
+    surfaces: Option<crossbeam_channel::Sender<surfaces::SurfaceNews>>,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
@@ -190,6 +193,7 @@ impl<M: Mixer> Hub<M> {
             scenes,
             saving_scenes: Vec::new(),
             history: undo::History::default(),
+            surfaces: None,
             counters: Counters::default(),
             figures: Vec::new(),
             standing,
@@ -601,6 +605,7 @@ impl<M: Mixer> Hub<M> {
         self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();
         self.set_roles(settings);
+        self.tell_surfaces();
         for (_, client) in self.clients.iter_mut() {
             let sight = self.roles.sight(client.role, &self.space);
             if let Some(watch) = &mut client.watch {
