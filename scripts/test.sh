@@ -43,11 +43,12 @@ named() {
 mapfile -t inside < <(named {dsp,protocol,server}/tests/*.rs)
 mapfile -t across < <(for file in tests/*.rs; do [ "$file" = tests/peer.rs ] || named "$file"; done)
 step "compiling the tests" cargo test --workspace --locked --no-run -q
-step "unit tests" cargo test --workspace --locked --lib --bins "${inside[@]}"
+step "unit tests" cargo test --workspace --locked --no-fail-fast --lib --bins "${inside[@]}"
 step "examples in the documentation" cargo test --workspace --locked --doc
 # The program that was compiled for them.
 export HEADROOM_BIN=${HEADROOM_BIN:-$(realpath "${CARGO_TARGET_DIR:-target}")/debug/headroom}
-step "end-to-end tests" cargo test --workspace --locked "${across[@]}" -- --test-threads=2
+# All of them, whatever fails: one run tells all that is wrong.
+step "end-to-end tests" cargo test --workspace --locked --no-fail-fast "${across[@]}" -- --test-threads=2
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'Failed in %s s: %s\n' "$SECONDS" "$(printf '%s, ' "${failed[@]}" | sed 's/, $//')"

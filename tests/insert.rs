@@ -39,7 +39,7 @@ fn what_comes_back_from_an_insert_is_counted_as_one_period() {
         let dir = tempfile::tempdir().expect("a directory");
         let rig = dir.path().join("rig.toml");
         std::fs::write(&rig, RIG).expect("a file");
-        let _jackd = Jackd::start(48_000, 256);
+        let _jackd = Jackd::start_waiting(48_000, 256);
         let server = Headroom::spawn(&["run", &rig.display().to_string(), "--log", "warn"]);
         let mut osc = server.osc();
         let _band = Peer::open("band", tone(48, 0.25));

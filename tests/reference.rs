@@ -64,7 +64,7 @@ fn the_reference_is_heard_as_loud_as_main_and_comes_and_goes_without_a_click() {
         std::fs::write(&rig, RIG).expect("a file");
         // Loudness weighs both tones alike within 0.1 LU; the recording is 14 dB louder.
         headroom_e2e::write_wav(&dir.path().join("reference.wav"), 1, RATE, &tone(500.0, -6.0));
-        let _jackd = Jackd::start(RATE, 256);
+        let _jackd = Jackd::start_waiting(RATE, 256);
         let _band = Peer::open("band", tone(400.0, -20.0));
         let server = Headroom::spawn(&["run", &rig.display().to_string(), "--log", "warn"]);
         let mut osc = server.osc();

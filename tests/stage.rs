@@ -118,7 +118,7 @@ fn reloaded_while_playing(dir: &Path) -> Vec<f32> {
 #[test]
 fn a_reload_under_a_steady_tone_is_not_heard() {
     isolated(|| {
-        let _jackd = Jackd::start(48_000, PERIOD);
+        let _jackd = Jackd::start_waiting(48_000, PERIOD);
         let level = 0.25 * 10f32.powf(-3.0 / 20.0);
         let mut faults = Vec::new();
         // On a busy machine jackd itself leaves clients out now and then; the same fault thrice is ours.
@@ -196,7 +196,7 @@ fn music() -> Vec<f32> {
 #[test]
 fn a_live_session_and_a_render_of_what_it_heard_are_the_same_samples() {
     isolated(|| {
-        let _jackd = Jackd::start(48_000, PERIOD);
+        let _jackd = Jackd::start_waiting(48_000, PERIOD);
         let mut worst = Vec::new();
         // A cue that the busy machine hands over late is late; the same difference thrice is ours.
         for _ in 0..3 {
@@ -250,7 +250,7 @@ fn off(osc: &mut Osc, address: &str) -> f64 {
 fn loudness_and_levels_are_read_while_the_band_plays() {
     isolated(|| {
         let dir = tempfile::tempdir().expect("a directory");
-        let _jackd = Jackd::start(48_000, PERIOD);
+        let _jackd = Jackd::start_waiting(48_000, PERIOD);
         let _band = Peer::open("band", tone(48, 10f64.powf(-23.0 / 20.0) as f32));
         let stereo = "input = [\"band:out\", \"band:out\"]\nchain = []\nloudness = true\n";
         let rig = RIG.replace("input = \"band:out\"\npan = -1\n", stereo);

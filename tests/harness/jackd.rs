@@ -43,6 +43,16 @@ impl Jackd {
         })
     }
 
+    /// [`Jackd::start`] of a server that waits for late clients, up to two seconds, where others leave them out of a
+    /// period: for tests whose sound must have no gap on a machine that others use.
+    ///
+    /// # Panics
+    /// As [`Jackd::start`].
+    pub fn start_waiting(rate: u32, period: u32) -> Self {
+        let options = ["--no-realtime", "--sync", "--timeout", "2000"];
+        Self::start_with(&options, rate, period).unwrap_or_else(|log| panic!("{log}"))
+    }
+
     /// [`Jackd::start`] of a server that has another name than the test's, beside it or not.
     ///
     /// # Panics
