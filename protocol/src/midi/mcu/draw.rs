@@ -33,6 +33,8 @@ pub(super) struct Drawn {
     colours: Option<[Colour; STRIPS]>,
     digits: [Option<u8>; DIGITS + 2],
     meters: [Meter; STRIPS],
+    /// Of the messages that say how meters are shown.
+    modes: usize,
     sort: usize,
 }
 
@@ -45,6 +47,7 @@ impl Default for Drawn {
             colours: None,
             digits: [None; DIGITS + 2],
             meters: [Meter::default(); STRIPS],
+            modes: 0,
             sort: 0,
         }
     }
@@ -75,7 +78,7 @@ impl Mcu {
 
     /// The next of everything but lights and motors, each sort in its turn.
     pub(super) fn next_other(&mut self, now: u64, out: &mut Vec<u8>) -> bool {
-        const SORTS: usize = 5;
+        const SORTS: usize = 6;
         for step in 0..SORTS {
             let sort = (self.drawn.sort + step) % SORTS;
             let sent = match sort {
@@ -83,6 +86,7 @@ impl Mcu {
                 1 => self.device.lcd && self.next_text(out),
                 2 => self.main && self.next_digit(out),
                 3 => self.device.meters && self.next_meter(now, out),
+                4 => self.device.meters && self.next_mode(out),
                 _ => self.next_colours(out),
             };
             if sent {
@@ -142,6 +146,21 @@ impl Mcu {
             }
         }
         false
+    }
+
+    /// Meters are off in a unit that has them in its display until it is told where they are: upright in the seventh cell
+    /// of each strip, which no text takes, and on the light for signal.
+    fn next_mode(&mut self, out: &mut Vec<u8>) -> bool {
+        let at = self.drawn.modes;
+        if at > self.device.strips {
+            return false;
+        }
+        self.drawn.modes += 1;
+        match at == self.device.strips {
+            true => self.greeting.command(0x21, &[0x01], out),
+            false => self.greeting.command(0x20, &[at as u8, 0x07], out),
+        }
+        true
     }
 
     /// A strip that is silent is sent one zero and nothing more.

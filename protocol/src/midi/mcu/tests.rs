@@ -531,6 +531,20 @@ fn an_extender_has_strips_alone() {
 }
 
 #[test]
+fn meters_are_switched_on_in_the_display() {
+    let rig = Rig::new();
+    let mut modes = Vec::new();
+    Parser::default().read(&rig.sent, |message| {
+        if let Message::Sysex([0, 0, 0x66, 0x14, command @ (0x20 | 0x21), data @ ..]) = message {
+            modes.push((*command, data.to_vec()));
+        }
+    });
+    modes.sort();
+    let strips = (0..8).map(|strip| (0x20, vec![strip, 0x07]));
+    assert_eq!(modes, strips.chain([(0x21, vec![0x01])]).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_unit_of_one_strip_is_sent_no_other() {
     let mut unit = Mcu::new(Device::of_port("X-Touch One"), true);
     unit.plugged(0);
