@@ -115,8 +115,8 @@ fn buttons(table: &Table, reader: &mut Reader<'_>) -> Vec<(String, String)> {
                 .error(&key.span, format!("no button is called `{}`", key.text), "unknown name")
                 .suggest(&key.text, free());
         } else if has_own_meaning(&key.text) {
-            let message = format!("`{}` turns pages or assigns the encoders", key.text);
-            reader.report.error(&key.span, message, "it cannot be given away");
+            let message = format!("`{}` turns pages or assigns the encoders and cannot be given away", key.text);
+            reader.report.error(&key.span, message, "a key with a meaning of its own");
         } else if let Err(reason) = Action::parse(text) {
             reader.report.error(&node.span, format!("`{}`: {reason}", key.text), "not an action");
         } else {
