@@ -1,7 +1,7 @@
 //! One surface as it is served: its ports, its link to the hub, what it shows.
 
 use super::alsa;
-use super::host::{REDRAW, SETTLE};
+use super::host::{ACTIVE, REDRAW, SETTLE};
 use crate::backend::midi::{LONGEST, Line};
 use crate::console::Console;
 use crate::net::{Event, LinkId, Mail};
@@ -32,6 +32,8 @@ pub(super) struct Desk {
     pub seats: Vec<Seat>,
     pub drawn: u64,
     pub draw_at: u64,
+    /// When something was last sent: there may be more when the cable is free.
+    pub sent: u64,
 }
 
 impl Desk {
@@ -61,9 +63,16 @@ impl Desk {
         if let Some(error) = self.remote.take_error() {
             tracing::info!(surface = self.seats.first().map(|s| s.name.as_str()), "{error}");
         }
-        if touched || self.remote.changes() != self.drawn || now >= self.draw_at {
+        if !self.seats.iter().any(|seat| seat.open) {
+            return touched;
+        }
+        let due = touched || self.remote.changes() != self.drawn || now >= self.draw_at;
+        if due {
             (self.drawn, self.draw_at) = (self.remote.changes(), now + REDRAW);
             self.controller.draw(&self.remote, now, clock);
+        }
+        if !due && now.saturating_sub(self.sent) > ACTIVE {
+            return touched;
         }
         let mut out = Vec::new();
         for (port, seat) in self.seats.iter_mut().enumerate().filter(|(_, s)| s.open) {
@@ -79,7 +88,7 @@ impl Desk {
                     }
                 }
                 out.clear();
-                touched = true;
+                (self.sent, touched) = (now, true);
             }
         }
         touched

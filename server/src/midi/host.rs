@@ -28,7 +28,7 @@ use std::time::Duration;
 /// How often something is sent while there may be more to send, in nanoseconds: a cable takes a message in this time.
 const PACE: u64 = MS;
 /// So long after something was sent or came there may be more.
-const ACTIVE: u64 = 10 * MS;
+pub(super) const ACTIVE: u64 = 10 * MS;
 /// How often it is looked whether a cable was made at JACK's ports, in nanoseconds.
 const ASLEEP: u64 = 50 * MS;
 /// The longest sleep where there is nothing to wait for.
@@ -280,7 +280,7 @@ impl Served {
                 let _ = sender.send(News::Told(number, packet.to_vec()));
             });
             subscribe(&self.mail, link, &mut self.encoder);
-            self.desks.push(Desk { number, link, remote, controller, seats, drawn: 0, draw_at: 0 });
+            self.desks.push(Desk { number, link, remote, controller, seats, drawn: 0, draw_at: 0, sent: 0 });
         }
     }
 }

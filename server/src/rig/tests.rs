@@ -317,7 +317,10 @@ fn each_mistake_has_its_sentence() {
         ("[[midi.surface]]\nport = \"X\"\nkind = \"mcu\"\n[[midi.surface]]\nport = \"x\"\nkind = \"mcu\"", ["two surfaces", ""]),
         ("[[midi.surface]]\nport = \"X\"\nkind = \"mcu\"\nextends = \"Y\"", ["no surface at \"Y\"", ""]),
         ("[[midi.surface]]\nport = \"X\"\nkind = \"mcu\"\nbuttons.f9 = \"/tap\"", ["`f9`", "did you mean"]),
-        ("[[midi.surface]]\nport = \"X\"\nkind = \"mcu\"\nbuttons.flip = \"/tap\"", ["`flip` turns pages", "cannot be given away"]),
+        (
+            "[[midi.surface]]\nport = \"X\"\nkind = \"mcu\"\nbuttons.flip = \"/tap\"",
+            ["`flip` turns pages", "cannot be given away"],
+        ),
         ("[[midi.surface]]\nport = \"X\"\nkind = \"mcu\"\nbuttons.f1 = \"tap\"", ["expected an address", ""]),
         ("[[midi.surface]]\nport = \"X\"\nkind = \"mcu\"\nlayer = \"aux\"", ["cannot be \"aux\"", "`auxes`"]),
         ("[[dca]]\nname = \"A\"\nfadr = 1", ["DCA \"A\" has no `fadr`", "`fader`"]),
