@@ -135,7 +135,7 @@ pub struct Hub<M> {
     saving_scenes: Vec<scene::Saving>,
     history: undo::History,
     /// Where wishes to the control surfaces go.
-    surfaces: Option<crossbeam_channel::Sender<surfaces::SurfaceNews>>,
+    surfaces: Option<surfaces::Tell>,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,

@@ -2,7 +2,6 @@
 
 use super::Hub;
 use super::mixer::Mixer;
-use crossbeam_channel::Sender;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::osc::encode::Arg;
 
@@ -29,6 +28,9 @@ pub enum SurfaceCommand {
     Forget(String),
 }
 
+/// Tells the surfaces; false where nobody hears it.
+pub type Tell = Box<dyn Fn(SurfaceNews) -> bool + Send>;
+
 impl SurfaceCommand {
     /// Its address.
     pub fn address(&self) -> &'static str {
@@ -41,20 +43,20 @@ impl SurfaceCommand {
 
 impl<M: Mixer> Hub<M> {
     /// Where wishes to the surfaces go from now on.
-    pub fn set_surfaces(&mut self, surfaces: Sender<SurfaceNews>) {
-        self.surfaces = Some(surfaces);
+    pub fn set_surfaces(&mut self, tell: Tell) {
+        self.surfaces = Some(tell);
     }
 
     /// Hands a wish on; the reason where nobody takes it.
     pub(super) fn wish_surfaces(&mut self, from: ClientId, what: SurfaceCommand) -> Result<(), String> {
-        let sent = self.surfaces.as_ref().is_some_and(|s| s.send(SurfaceNews::Wish { from, what }).is_ok());
+        let sent = self.surfaces.as_ref().is_some_and(|tell| tell(SurfaceNews::Wish { from, what }));
         if sent { Ok(()) } else { Err("no control surfaces are served here".into()) }
     }
 
     /// Addresses mean something else now: surfaces, which hold them, hear of it at once.
     pub(super) fn tell_surfaces(&self) {
-        if let Some(surfaces) = &self.surfaces {
-            let _ = surfaces.send(SurfaceNews::Rebuilt);
+        if let Some(tell) = &self.surfaces {
+            tell(SurfaceNews::Rebuilt);
         }
     }
 

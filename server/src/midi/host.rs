@@ -12,7 +12,7 @@ use crate::hub::surfaces::SurfaceNews;
 use crate::net::{Event, LinkId, Mail};
 use crate::rig::SurfaceConfig;
 use crate::rig::settings::ENGINEER;
-use crossbeam_channel::{Receiver, Sender, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use headroom_dsp::graph::GraphSpec;
 use headroom_dsp::tree::Tree;
 use headroom_protocol::intent::ClientId;
@@ -22,7 +22,7 @@ use headroom_protocol::midi::learn::Taught;
 use headroom_protocol::midi::remote::Remote;
 use headroom_protocol::osc::encode::{Arg, Encoder};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 /// How often something is sent while there may be more to send, in nanoseconds: a cable takes a message in this time.
@@ -50,10 +50,28 @@ enum News {
     Told(u64, Vec<u8>),
     /// The console is made of this now.
     Console(Box<Known>),
+    /// What the hub has for surfaces.
+    Hub(SurfaceNews),
     /// A port of the sequencer has something.
     Wake,
     /// The program ends.
     Stop,
+}
+
+/// The way to the thread: it is parked, which is cheaper than to wait at a channel with a time limit, which spins first.
+#[derive(Clone)]
+struct Post {
+    inbox: Sender<News>,
+    thread: Thread,
+}
+
+impl Post {
+    /// False where the thread has ended.
+    fn send(&self, news: News) -> bool {
+        let sent = self.inbox.send(news).is_ok();
+        self.thread.unpark();
+        sent
+    }
 }
 
 /// What surfaces are made for.
@@ -75,6 +93,7 @@ impl Host {
     pub fn stop(mut self) {
         let _ = self.inbox.send(News::Stop);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -86,8 +105,6 @@ impl Host {
 /// Where there is no thread to be had.
 pub fn start(mail: Mail<Console>, lines: Vec<Line>, learned: Learned) -> std::io::Result<Host> {
     let (sender, inbox) = unbounded();
-    let (wishes, wished) = unbounded();
-    mail.send(Event::Errand(Box::new(move |hub| hub.set_surfaces(wishes))));
     let served = Served {
         mail,
         inbox,
@@ -96,7 +113,6 @@ pub fn start(mail: Mail<Console>, lines: Vec<Line>, learned: Learned) -> std::io
         known: None,
         desks: Vec::new(),
         numbers: 0,
-        wished,
         learned,
         teaching: None,
         next_scan: 0,
@@ -115,8 +131,6 @@ pub(super) struct Served {
     known: Option<Known>,
     pub(super) desks: Vec<Desk>,
     numbers: u64,
-    /// What the hub has for surfaces.
-    wished: Receiver<SurfaceNews>,
     pub(super) learned: Learned,
     /// Who is answered when something was learned, and until when.
     pub(super) teaching: Option<(ClientId, u64)>,
@@ -128,28 +142,16 @@ pub(super) struct Served {
 
 impl Served {
     fn run(mut self) {
+        let post = self.post();
+        self.mail.send(Event::Errand(Box::new(move |hub| hub.set_surfaces(Box::new(move |news| post.send(News::Hub(news)))))));
         self.ask();
         loop {
-            let patience = self.patience(monotonic_nanos());
-            select! {
-                recv(self.inbox) -> news => match news {
-                    Ok(News::Stop) | Err(_) => return,
-                    Ok(news) => self.hear(news),
-                },
-                recv(self.wished) -> news => match news {
-                    Ok(news) => self.hear_hub(news),
-                    Err(_) => return,
-                },
-                default(patience) => {}
-            }
+            std::thread::park_timeout(self.patience(monotonic_nanos()));
             while let Ok(news) = self.inbox.try_recv() {
                 if let News::Stop = news {
                     return;
                 }
                 self.hear(news);
-            }
-            while let Ok(news) = self.wished.try_recv() {
-                self.hear_hub(news);
             }
             let now = monotonic_nanos();
             if now >= self.next_scan {
@@ -188,17 +190,14 @@ impl Served {
         Duration::from_nanos(next.saturating_sub(now))
     }
 
-    fn hear_hub(&mut self, news: SurfaceNews) {
-        match news {
-            SurfaceNews::Wish { from, what } => self.wish(from, &what),
-            SurfaceNews::Rebuilt => self.ask(),
-        }
+    fn post(&self) -> Post {
+        Post { inbox: self.sender.clone(), thread: std::thread::current() }
     }
 
     /// Asks the hub whether the console is still what is known of it.
     fn ask(&self) {
         let known = self.known.as_ref().map(|k| (k.spec.clone(), k.rate, k.surfaces.configs().clone()));
-        let answer = self.sender.clone();
+        let answer = self.post();
         self.mail.send(Event::Errand(Box::new(move |hub| {
             let console = hub.mixer();
             let (desk, surfaces) = (console.desk(), console.surfaces());
@@ -208,7 +207,7 @@ impl Served {
             if !known.is_some_and(same) {
                 let (spec, tree) = (desk.spec().clone(), desk.tree().clone());
                 let known = Known { spec, tree, rate: desk.rate(), surfaces: surfaces.clone() };
-                let _ = answer.send(News::Console(Box::new(known)));
+                answer.send(News::Console(Box::new(known)));
             }
         })));
     }
@@ -221,6 +220,8 @@ impl Served {
                 }
             }
             News::Console(known) => self.take(*known),
+            News::Hub(SurfaceNews::Wish { from, what }) => self.wish(from, &what),
+            News::Hub(SurfaceNews::Rebuilt) => self.ask(),
             News::Wake | News::Stop => {}
         }
     }
@@ -251,7 +252,7 @@ impl Served {
             }
             self.mail.send(Event::Closed(desk.link));
         }
-        let configs = known.surfaces.configs().clone();
+        let (configs, post) = (known.surfaces.configs().clone(), self.post());
         for (leader, row) in rows(&configs) {
             let remote = Remote::new(known.spec.clone(), known.tree.clone(), known.rate);
             let taught = row.iter().map(|at| self.learned.load(&configs[*at].port)).collect();
@@ -275,9 +276,9 @@ impl Served {
             };
             let seats = row.iter().map(seat).collect();
             self.numbers += 1;
-            let (number, sender) = (self.numbers, self.sender.clone());
+            let (number, post) = (self.numbers, post.clone());
             let link = open(&self.mail, &configs[leader], move |packet| {
-                let _ = sender.send(News::Told(number, packet.to_vec()));
+                post.send(News::Told(number, packet.to_vec()));
             });
             subscribe(&self.mail, link, &mut self.encoder);
             self.desks.push(Desk { number, link, remote, controller, seats, drawn: 0, draw_at: 0, sent: 0 });
@@ -295,6 +296,7 @@ impl Served {
         let all: Vec<String> = seats().map(|s| s.name.clone()).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         let Some(mut look) = alsa::Look::new() else { return };
+        let post = self.post();
         for desk in &mut self.desks {
             for (port, seat) in desk.seats.iter_mut().enumerate() {
                 let cables = seat.line.and_then(|line| self.lines.get(line)).map_or(0, |line| line.plug().cables());
@@ -305,8 +307,10 @@ impl Served {
                 if seat.alsa.is_some() || cables > 0 {
                     continue;
                 }
-                let sender = self.sender.clone();
-                seat.alsa = look.open(&seat.name, &all, move || drop(sender.send(News::Wake)));
+                let post = post.clone();
+                seat.alsa = look.open(&seat.name, &all, move || {
+                    post.send(News::Wake);
+                });
                 if seat.alsa.is_some() {
                     seat.came(port, &mut desk.controller, now);
                 }
