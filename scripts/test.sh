@@ -9,12 +9,14 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
 scripts/install.sh test || echo "Some test programs are missing; the tests that want them will say so." >&2
 
-# Clients written by others speak to the server in some tests; python-osc is one of them.
+# Clients written by others speak to the server in some tests: python-osc, and python-rtmidi as a control surface.
 python=target/test-python/bin/python
-if ! "$python" -c 'import pythonosc' 2>/dev/null && python3 -c 'import ensurepip' 2>/dev/null; then
-  python3 -m venv target/test-python && "$python" -m pip install -q --disable-pip-version-check python-osc ||
-    echo "python-osc could not be had; its test will say so." >&2
-fi
+for module in pythonosc:python-osc rtmidi:python-rtmidi; do
+  if ! "$python" -c "import ${module%:*}" 2>/dev/null && python3 -c 'import ensurepip' 2>/dev/null; then
+    { [ -x "$python" ] || python3 -m venv target/test-python; } && "$python" -m pip install -q --disable-pip-version-check "${module#*:}" ||
+      echo "${module#*:} could not be had; its test will say so." >&2
+  fi
+done
 if "$python" -c 'import pythonosc' 2>/dev/null; then export HEADROOM_TEST_PYTHON="$PWD/$python"; fi
 
 failed=()

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use headroom_e2e::{Headroom, Jackd, Peer, Thread, eventually, here, in_path, isolated, tone};
+use headroom_e2e::{ControlSurface, Headroom, Jackd, Peer, Thread, eventually, here, in_path, isolated, tone};
 use nix::unistd::Pid;
 use rosc::OscType;
 
@@ -18,6 +18,9 @@ name = "Syscalls"
 backend = "jack"
 [osc]
 listen = "127.0.0.1:0"
+[[midi.surface]]
+port = "X-Touch"
+kind = "mcu"
 [[channel]]
 name = "Band"
 input = "band:out"
@@ -101,6 +104,8 @@ fn the_audio_thread_asks_the_kernel_for_nothing_but_jacks_own_turn() {
         let mut osc = server.osc();
         let band = Peer::open("band", tone(64, 0.25));
         let hall = Peer::open("hall", vec![0.0]);
+        let mut surface = ControlSurface::plug("X-Touch");
+        surface.eventually("a drawing", |s| s.faders.len() == 9);
         eventually("sound", || osc.number("/main/meter/out") > -60.0);
 
         // What libjack does for a client that only copies samples.
@@ -115,16 +120,17 @@ fn the_audio_thread_asks_the_kernel_for_nothing_but_jacks_own_turn() {
         let mut periods = 0.0;
         let busy = traced(audio, dir.path(), || {
             let mut meters = 0;
-            for turn in 0..200 {
+            for turn in 0..200u16 {
                 for (address, value) in [
-                    ("/ch/band/fader", -((turn % 20) as f32)),
-                    ("/ch/band/pan", (turn % 10) as f32 / 10.0),
-                    ("/ch/band/eq/2/gain", (turn % 7) as f32),
-                    ("/ch/band/comp/on", (turn / 30 % 2) as f32),
-                    ("/bus/plate/reverb/time", 1.0 + (turn % 5) as f32),
+                    ("/ch/band/fader", -f32::from(turn % 20)),
+                    ("/ch/band/pan", f32::from(turn % 10) / 10.0),
+                    ("/ch/band/eq/2/gain", f32::from(turn % 7)),
+                    ("/ch/band/comp/on", f32::from(turn / 30 % 2)),
+                    ("/bus/plate/reverb/time", 1.0 + f32::from(turn % 5)),
                 ] {
                     osc.send(address, [OscType::Float(value)]);
                 }
+                surface.move_fader(1, turn * 60);
                 osc.send("/fade", [OscType::String("/main/fader".into()), OscType::Float(-3.0), OscType::Float(0.05)]);
                 if turn == 60 || turn == 130 {
                     let more = RIG.replace("[[bus]]", "[[channel]]\nname = \"More\"\ninput = \"band:out\"\n[[bus]]");
@@ -148,6 +154,8 @@ fn the_audio_thread_asks_the_kernel_for_nothing_but_jacks_own_turn() {
         for (&word, count) in &busy.futexes {
             assert!(is_jacks(server.pid(), word), "futex {word:#x}, {count} times, is not in memory that JACK shares");
         }
-        drop((band, hall));
+        surface.look();
+        assert!(surface.messages.len() > 200, "motors and meters went out meanwhile: {}", surface.messages.len());
+        drop((band, hall, surface));
     });
 }

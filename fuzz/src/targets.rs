@@ -39,6 +39,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scene", run: scene },
     Target { name: "cues", run: cue_file },
     Target { name: "wav", run: wav },
+    Target { name: "midi", run: midi },
+    Target { name: "midi-map", run: midi_map },
 ];
 
 /// Longest text that is read as a rig: larger ones take longer and find no more.
@@ -46,6 +48,79 @@ const LONGEST: usize = 4_096;
 
 const SMALL: &str = "[[channel]]\nname = \"Kick\"\n[[channel]]\nname = \"Vox\"\nchain = []\n[[bus]]\nname = \"Wedge\"\nkind = \"aux\"\n\
                      [[dca]]\nname = \"Band\"\n[main]\nchain = []\n[monitor]\n";
+
+/// Any bytes from every kind of surface: nothing falls over, what is sent stays MIDI, and the next message is understood.
+fn midi(bytes: &[u8]) {
+    use headroom_protocol::midi::controller::{Controller, Row};
+    use headroom_protocol::midi::hui::Hui;
+    use headroom_protocol::midi::learn::Taught;
+    use headroom_protocol::midi::map::{Map, deck::Deck};
+    use headroom_protocol::midi::mcu::{Mcu, table::Device};
+    use headroom_protocol::midi::message::{Message, Parser, split};
+    use headroom_protocol::midi::panel::Unit;
+    use headroom_protocol::midi::remote::Remote;
+    use headroom_protocol::midi::surface::{Options, Surface};
+    use std::sync::Arc;
+    type Make = Box<dyn Fn() -> Remote + Send + Sync>;
+    static MAKE: LazyLock<Make> = LazyLock::new(|| {
+        let rig = rig::parse(SMALL, "small.toml").unwrap_or_else(|e| panic!("{e}"));
+        let (spec, tree) = (Arc::new(rig.spec), Arc::new(rig.tree));
+        Box::new(move || Remote::new(spec.clone(), tree.clone(), 48_000.0))
+    });
+    static MAPS: LazyLock<Vec<Arc<Map>>> = LazyLock::new(|| {
+        headroom::midi::maps::BUILT_IN.iter().filter_map(|(name, _)| headroom::midi::maps::built_in(name)).map(Arc::new).collect()
+    });
+    let mut remote = MAKE();
+    let row = |unit: Box<dyn Unit>, remote: &Remote| Box::new(Row::new(Surface::new(Options::default(), remote), vec![unit]));
+    let kind = bytes.first().copied().unwrap_or(0);
+    let behind: Box<dyn Controller> = match kind % 3 {
+        0 => row(Box::new(Mcu::new(Device::of_port("X-Touch"), true)), &remote),
+        1 => row(Box::<Hui>::default(), &remote),
+        _ => Box::new(Deck::new(MAPS[usize::from(kind / 3) % MAPS.len()].clone(), Vec::new(), None, None, &remote)),
+    };
+    let mut surface = Taught::new(behind, vec![Map::default()], &remote);
+    surface.plugged(0, 0);
+    surface.learn(kind & 0x80 != 0);
+    let mut now = 0;
+    for part in bytes.chunks(64) {
+        surface.receive(0, part, &mut remote, now);
+        // The hub's side of it is noise as well.
+        remote.told(part);
+        surface.moved(&remote.take_moved(), &remote);
+        now += 20_000_000;
+        remote.tick(now);
+        surface.draw(&remote, now, (1, 2, 3));
+        let mut out = Vec::new();
+        while surface.next(0, now, &mut out) {}
+        for message in split(&out) {
+            let mut read = Vec::new();
+            Parser::default().read(message, |m| m.encode(&mut read));
+            assert_eq!(read, message);
+        }
+        for wish in remote.take_wishes() {
+            assert!(decode::packet(&wish).is_ok());
+        }
+    }
+    let mut parser = Parser::default();
+    parser.read(bytes, |_| {});
+    let mut next = Vec::new();
+    parser.read(&[0x91, 5, 6], |m| next.push(m == Message::Note { channel: 1, key: 5, velocity: 6 }));
+    assert_eq!(next.last(), Some(&true));
+}
+
+/// A controller's map: an error at its place, or a map that stays one when it is written.
+fn midi_map(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(&bytes[..bytes.len().min(LONGEST)]) else { return };
+    let mut report = rig::Report::new("map.toml", text);
+    let table = rig::node::read(&mut report);
+    if report.errors() > 0 {
+        return;
+    }
+    match headroom::midi::maps::read(&table, "map", &mut report) {
+        Some(map) => assert!(map.controls.iter().all(|c| c.does.check().is_ok())),
+        None => assert!(report.errors() > 0),
+    }
+}
 
 static SPACE: LazyLock<AddressSpace> = LazyLock::new(|| {
     let rig = rig::parse(SMALL, "small.toml").unwrap_or_else(|e| panic!("{e}"));

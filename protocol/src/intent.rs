@@ -92,6 +92,10 @@ pub enum Intent {
     },
     /// Do again what this client took back.
     Redo,
+    /// Bind the next control that is touched, of this surface or of any, to the next parameter that moves.
+    MidiLearn(Option<Box<str>>),
+    /// Forget what a surface has learned.
+    MidiForget(Box<str>),
     /// A button that works on being pressed was let go.
     Nothing,
     /// Several that take effect in one frame.

@@ -9,11 +9,13 @@
 //! | [`address`] | addresses to parameters and back |
 //! | [`coerce`] | arguments to values and back |
 //! | [`intent`] | messages to [`intent::Intent`], the only words between surfaces and hub |
+//! | [`midi`] | control surfaces: MIDI to wishes, changes to MIDI |
 //! | [`reference`](mod@reference) | every address and command, printed |
 
 pub mod address;
 pub mod coerce;
 pub mod intent;
+pub mod midi;
 pub mod osc;
 pub mod oscquery;
 pub mod pattern;

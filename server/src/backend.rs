@@ -21,12 +21,13 @@ use ledger::Return;
 pub mod internal;
 pub mod jack;
 pub mod ledger;
+pub mod midi;
 pub mod ports;
 pub mod realtime;
 pub mod source;
 pub mod timing;
 
-pub use ports::{Direction, PortSpec};
+pub use ports::{Direction, Medium, PortSpec};
 pub use source::{Source, Sourced};
 pub use timing::Timing;
 
@@ -263,6 +264,11 @@ pub trait Backend: Send {
     /// Histograms and counters, for `/status` and `/metrics`.
     fn timing(&self) -> Arc<Timing>;
 
+    /// The lines to its MIDI ports, once; none where it has no such ports.
+    fn take_midi(&self) -> Vec<midi::Line> {
+        Vec::new()
+    }
+
     /// Stop, and give the engine back if it could be had. Takes two seconds at most, whatever JACK does.
     fn stop(self: Box<Self>) -> Option<Box<dyn Callback>>;
 }
@@ -293,11 +299,13 @@ pub(crate) struct Rack {
     callback: Box<dyn Callback>,
     frame: u64,
     timing: Arc<Timing>,
+    /// The audio ends of the MIDI lines.
+    pub(crate) midi: Vec<midi::AudioLine>,
 }
 
 impl Rack {
     pub(crate) fn new(callback: Box<dyn Callback>, timing: Arc<Timing>) -> Self {
-        Rack { callback, frame: 0, timing }
+        Rack { callback, frame: 0, timing, midi: Vec::new() }
     }
 
     pub(crate) fn resume(&mut self, format: Format) {

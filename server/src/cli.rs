@@ -14,6 +14,7 @@ mod client;
 mod job;
 mod latency;
 mod master;
+mod midi;
 mod new;
 mod ports;
 mod rehearsal;
@@ -100,8 +101,8 @@ enum Command {
     Layout(Later),
     /// A rig from another console's scene (not built yet).
     Import(Later),
-    /// MIDI surfaces (not built yet).
-    Midi(Later),
+    /// Control surfaces: which are plugged in, what they send, and one in this terminal.
+    Midi(midi::MidiArgs),
     /// How a running server stands: times, xruns with their causes, costs, what was dropped.
     Status(status::StatusArgs),
     /// A verdict after minutes of storm: times, memory, what was lost.
@@ -179,7 +180,7 @@ pub fn main() -> ExitCode {
         Command::Master(args) => master::run(&args),
         Command::Layout(_) => later("layout"),
         Command::Import(_) => later("import"),
-        Command::Midi(_) => later("midi"),
+        Command::Midi(args) => midi::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Latency(args) => latency::run(&args),

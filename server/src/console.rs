@@ -8,10 +8,12 @@ mod live;
 mod reload;
 mod timed;
 
+use crate::backend::midi::Line;
 use crate::backend::realtime::monotonic_nanos;
-use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, PortSpec, Status, Timing};
+use crate::backend::{Backend, BackendEvent, Callback, Direction, Format, Medium, PortSpec, Status, Timing};
 use crate::metering::Metering;
 use crate::metering::readings::Readings;
+use crate::midi::Surfaces;
 use crate::rig::Shelf;
 use crate::scene::{Book, Standing};
 use crate::state::{self, Keeper, Memory, Writer};
@@ -64,6 +66,7 @@ pub struct Console {
     metering: Metering,
     source: Source,
     keeper: Keeper,
+    surfaces: Surfaces,
 }
 
 /// What a console starts with.
@@ -77,12 +80,19 @@ pub struct LiveOptions {
     pub memory: Memory,
     /// Saves what is set live.
     pub writer: Option<Writer>,
+    /// The rig's surfaces, whose ports the backend was opened with behind those of the desk.
+    pub surfaces: Surfaces,
 }
 
 /// The backend's list of ports for a console.
 pub fn port_specs(ports: &Ports) -> Vec<PortSpec> {
     let spec = |direction| {
-        move |(name, connect): &(String, Vec<String>)| PortSpec { name: name.clone(), connect: connect.clone(), direction }
+        move |(name, connect): &(String, Vec<String>)| PortSpec {
+            name: name.clone(),
+            connect: connect.clone(),
+            direction,
+            medium: Medium::Audio,
+        }
     };
     let inputs = ports.inputs.iter().map(spec(Direction::In));
     inputs.chain(ports.outputs.iter().map(spec(Direction::Out))).collect()
@@ -97,7 +107,7 @@ impl Console {
         options: LiveOptions,
         wrap: impl FnOnce(Live) -> Box<dyn Callback>,
     ) -> Console {
-        let LiveOptions { taps, source, memory, writer } = options;
+        let LiveOptions { taps, source, memory, writer, surfaces } = options;
         let keeper = Keeper::new(&desk, memory, writer);
         let (engine, mut handle) = engine(desk.rate(), START_RAMP_S);
         let ports = &desk.plan().ports;
@@ -131,7 +141,18 @@ impl Console {
             metering,
             source,
             keeper,
+            surfaces,
         }
+    }
+
+    /// The rig's surfaces.
+    pub fn surfaces(&self) -> &Surfaces {
+        &self.surfaces
+    }
+
+    /// The lines to the surfaces' ports, once.
+    pub fn take_midi(&self) -> Vec<Line> {
+        self.backend.take_midi()
     }
 
     /// The desk.

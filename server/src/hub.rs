@@ -26,6 +26,7 @@ pub mod query;
 pub mod roles;
 mod scene;
 mod status;
+pub mod surfaces;
 mod taps;
 mod timed;
 mod undo;
@@ -134,6 +135,8 @@ pub struct Hub<M> {
     saving_scenes: Vec<scene::Saving>,
     lists: scene::Lists,
     history: undo::History,
+    /// Where wishes to the control surfaces go.
+    surfaces: Option<surfaces::Tell>,
     counters: Counters,
     /// Read-only figures as they were last seen.
     figures: Vec<(ParamId, Value)>,
@@ -192,6 +195,7 @@ impl<M: Mixer> Hub<M> {
             saving_scenes: Vec::new(),
             lists: scene::Lists::default(),
             history: undo::History::default(),
+            surfaces: None,
             counters: Counters::default(),
             figures: Vec::new(),
             standing,
@@ -603,6 +607,7 @@ impl<M: Mixer> Hub<M> {
         self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();
         self.set_roles(settings);
+        self.tell_surfaces();
         for (_, client) in self.clients.iter_mut() {
             let sight = self.roles.sight(client.role, &self.space);
             if let Some(watch) = &mut client.watch {

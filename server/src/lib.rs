@@ -12,6 +12,7 @@ pub mod demo;
 pub mod http;
 pub mod hub;
 pub mod metering;
+pub mod midi;
 pub mod net;
 pub mod record;
 pub mod rig;

@@ -59,6 +59,11 @@ pub fn open(rig: &Rig, file: Option<&Path>, options: &Options) -> Result<Opened,
 }
 
 impl Opened {
+    /// Folder of what the rig's control surfaces have learned.
+    pub fn surfaces(&self) -> Option<PathBuf> {
+        self.store.as_ref().map(|store| store.path().with_extension("surfaces"))
+    }
+
     /// Starts to write, from now on; with `--fresh` what was there is set aside first, and its new name given.
     pub fn writer(self) -> (Option<Writer>, Option<PathBuf>) {
         let Some(mut store) = self.store else { return (None, None) };

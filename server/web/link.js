@@ -16,6 +16,8 @@ const SILENCE_MS = 2600;
 const KEPT_MS = 2000;
 /** Packets of sets that may be on their way. */
 const AHEAD = 2;
+/** How long an answer may take where a person has a part in it, in ms. */
+const ANSWER_MS = { "/midi/learn": 35000 };
 /** Time after which an answer that is missing will not come. */
 const PATIENCE_MS = 4000;
 const RETRY_MS = [150, 300, 600, 1000, 1500, 2000];
@@ -257,7 +259,7 @@ export class Link {
     return new Promise((resolve, reject) => {
       if (!this.up) return reject(new Error("there is no link"));
       const list = this.waiting.get(address) ?? [];
-      const timer = setTimeout(() => fail(new Error(`${address} was not answered`)), 8000);
+      const timer = setTimeout(() => fail(new Error(`${address} was not answered`)), ANSWER_MS[address] ?? 8000);
       const end = () => {
         clearTimeout(timer);
         const at = list.indexOf(ask);

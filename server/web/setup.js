@@ -21,12 +21,19 @@ export async function show(app, root, scope) {
     app.remember();
   } }, [["in", "the input, after trim"], ["out", "the output, after the fader"]].map(([v, t]) => h("option", { value: v, selected: (app.memory.point ?? "in") === v }, t)));
   const run = (address, done) => link.command(address).then(() => say(done), (error) => say(error.message, "bad"));
+  const learn = () => {
+    say("Touch a control of a surface, then move here what it shall move.");
+    link.command("/midi/learn").then(([surface, control, address]) => say(`${surface}: ${control} moves ${address}.`), (error) => say(error.message, "bad"));
+  };
   const tempo = app.isWhole ? await app.about("/tempo").catch(() => null) : null;
 
   root.replaceChildren(h("div.page-body.cards", null,
     h("section.card", { "aria-label": "Console" }, h("header", null, h("h2", null, "Console")),
       h("dl.facts", null, [["Rig", info?.rig], ["Program", info ? `${info.program} ${info.version}` : ""], ["Rate", info ? `${info.rate / 1000} kHz` : ""], ["Period", info ? `${info.period} frames` : ""], ["Role", app.role]].filter(([, v]) => v).map(([k, v]) => h("div", null, h("dt", null, k), h("dd", null, v)))),
       app.isWhole ? h("div.row", null, h("button", { onclick: () => run("/rig/reload", "The rig file is read again.") }, "Read the rig file again"), h("button", { onclick: () => run("/undo", "Taken back.") }, "Undo"), h("button", { onclick: () => run("/redo", "Done again.") }, "Redo")) : null),
+    app.isWhole ? h("section.card", { "aria-label": "Surfaces" }, h("header", null, h("h2", null, "Surfaces")),
+      h("p.dim", null, "A control of a MIDI surface learns what it moves: it is touched, then a fader or knob of this mixer is moved."),
+      h("div.row", null, h("button", { onclick: learn }, "Learn a control"))) : null,
     h("section.card", { "aria-label": "Access" }, h("header", null, h("h2", null, "Access")),
       h("p.dim", null, app.model.strips.length ? "With another token this page becomes that role's." : "This console asks for a token. Who runs it has one for you, or a link that holds it."),
       h("form.row", { onsubmit: login }, token, h("button.primary", null, "Log in"))),

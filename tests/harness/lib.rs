@@ -22,12 +22,14 @@ mod headroom;
 mod isolate;
 mod jackd;
 pub mod measure;
+mod midi_process;
 mod needs;
 mod osc;
 mod peer;
 mod peer_process;
 mod process;
 pub mod recorded;
+mod surface;
 mod wav;
 pub mod web;
 
@@ -40,6 +42,7 @@ pub use peer::Peer;
 pub use peer_process::peer_main;
 pub use process::{Thread, files, resident_kb, threads};
 pub use rosc::OscMessage;
+pub use surface::ControlSurface;
 pub use wav::{frames, peak, read_wav, side, tone, write_wav};
 
 /// Ask until the answer is yes; panic, naming what was awaited, when it is not within ten seconds.

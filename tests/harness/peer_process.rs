@@ -99,10 +99,14 @@ impl Drop for Playing {
     }
 }
 
-/// The program `jack-peer NAME`.
+/// The program `jack-peer NAME`, or with `--midi NAME` a control surface.
 pub fn peer_main() -> ExitCode {
     jack::set_logger(jack::LoggerType::None);
-    let name = std::env::args().nth(1).unwrap_or_else(|| "peer".into());
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_else(|| "peer".into());
+    if name == "--midi" {
+        return crate::midi_process::midi_main(&arguments.next().unwrap_or_else(|| "surface".into()));
+    }
     let mut input = std::io::stdin().lock();
     let mut output = std::io::stdout().lock();
     let mut playing: Option<Playing> = None;

@@ -33,7 +33,8 @@ impl Thread {
     }
 
     /// The thread of a JACK client that runs its periods. With 64 frames to a period it is the one that sleeps and
-    /// wakes most often: nothing else in a client that is left alone comes near.
+    /// wakes most often: nothing else in a client that is left alone comes near, but the thread that serves surfaces,
+    /// which looks once a period where one is plugged in.
     ///
     /// # Panics
     /// When no thread does.
@@ -41,7 +42,8 @@ impl Thread {
         let all = || {
             let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
             let ids = tasks.filter_map(|t| t.ok()?.file_name().to_str()?.parse().ok().map(Pid::from_raw));
-            ids.filter_map(|id| Thread::of(process, id)).collect::<Vec<_>>()
+            let name = |id: &Pid| std::fs::read_to_string(format!("/proc/{process}/task/{id}/comm")).unwrap_or_default();
+            ids.filter(|id| name(id).trim() != "surfaces").filter_map(|id| Thread::of(process, id)).collect::<Vec<_>>()
         };
         let before = all();
         std::thread::sleep(Duration::from_secs(1));

@@ -64,6 +64,20 @@ outage() {
   printf 'guest: %-34s sound again after %6.2f s, %6.2f s of silence\n' "$what" "$(minus "$heard_at" "$from")" "$(minus "$heard_at" "$off")"
 }
 
+# A surface at ALSA's sequencer: what is written into a virtual MIDI card arrives as if a USB surface had sent it, and what
+# that surface would be sent is read from it.
+surface_on() {
+  wire=$(find /dev/snd -name 'midiC*D0' | head -n 1)
+  cat "$wire" >shown &
+  shown_by=$!
+  # As when it is switched on: what was drawn before it was read is drawn again.
+  printf '\xf0\x00\x00\x66\x14\x01\xf7' >"$wire"
+}
+plays() { printf "$1" >"$wire"; }
+shows() { od -An -v -tx1 shown | tr -d ' \n' | grep -q "$1"; }
+drawn() { shows 496e70757431; }
+told() { journalctl --no-pager -u headroom | grep -q "$1"; }
+
 case $boot in
   1)
     modprobe -r snd-aloop
@@ -145,6 +159,38 @@ RIG
     eventually "the new channel" holds /ch/new/name New
     [ "$(main_pid headroom)" = "$pid" ] || fail "the reload was a restart"
     say "reload (systemctl reload): a new channel, $(since off "$from" && echo "a period lost meanwhile" || echo "no gap")"
+    if modprobe snd-virmidi midi_devs=1 2>/dev/null; then
+      headroom midi | grep -q VirMIDI || fail "headroom midi does not list the surface"
+      printf '[[midi.surface]]\nport = "VirMIDI"\nkind = "mcu"\n' >>/etc/headroom/rig.toml
+      surface_on
+      from=$(now)
+      systemctl reload headroom || fail "reload"
+      eventually "the surface shows names" drawn
+      say "surface at ALSA's sequencer: drawn after $(minus "$(now)" "$from") s"
+      plays '\xe0\x70\x60'
+      eventually "its fader moves the console" holds /ch/1/fader 0
+      headroom send /ch/1/mute 1 >/dev/null
+      eventually "its light" shows 90107f
+      kill $shown_by
+      (echo snd_virmidi.0 >/sys/bus/platform/drivers/snd_virmidi/unbind) &
+      unbinding=$!
+      eventually "the surface is unplugged" told "a surface has gone"
+      eventually "its card is let go of" bash -c "! kill -0 $unbinding 2>/dev/null"
+      headroom send /ch/1/mute 0 >/dev/null
+      from=$(now)
+      echo snd_virmidi.0 >/sys/bus/platform/drivers/snd_virmidi/bind
+      eventually "the surface's card is back" bash -c "compgen -G '/dev/snd/midiC*D0'"
+      surface_on
+      eventually "everything is shown anew" drawn
+      say "surface unplugged, and plugged in: drawn again after $(minus "$(now)" "$from") s"
+      eventually "the mute's light off" shows 901000
+      plays '\xe0\x00\x40'
+      eventually "its fader moves the console again" bash -c '[ "$(headroom send /ch/1/fader | cut -d " " -f 2 | cut -d . -f 1)" -lt -3 ]'
+      kill $shown_by
+      [ "$(main_pid headroom)" = "$pid" ] || fail "the console was restarted for a surface"
+    else
+      say "this kernel has no virtual MIDI card: surfaces at ALSA's sequencer are not tried"
+    fi
     headroom send /ch/1/fader -9 >/dev/null
     sleep 2
     say "power cut"

@@ -251,6 +251,20 @@ pub static COMMANDS: &[Command] = &[
         doc: "The time that a scene takes where its recall names none",
         parse: scene::fade,
     },
+    Command {
+        address: "/midi/learn",
+        args: "[s:surface]",
+        answer: "s:surface s:control s:address",
+        doc: "Binds the next control that is touched, of this surface or of any, to the next parameter that moves, and keeps it; 30 s at most",
+        parse: |reader, _| Ok(Intent::MidiLearn(reader.optional(Reader::text)?.map(Box::from))),
+    },
+    Command {
+        address: "/midi/forget",
+        args: "s:surface",
+        answer: "s:surface",
+        doc: "Forgets what a surface has learned",
+        parse: |reader, _| Ok(Intent::MidiForget(reader.text()?.into())),
+    },
 ];
 
 /// The command at an address.

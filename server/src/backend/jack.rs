@@ -15,11 +15,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::internal::lock;
+use super::midi::{self, AudioLine, Line, Plug};
 use super::ports::Plan;
 use super::{Backend, BackendEvent, Callback, Config, Error, Format, PortSpec, Rack, Status, Timing};
 use supervisor::{Message, Supervisor};
 use wiring::Wiring;
 
+mod cables;
 mod connect;
 mod session;
 pub(crate) use session::log_quietly;
@@ -43,6 +45,8 @@ pub(super) struct Common {
     /// What others connected and took apart, over all sessions.
     wiring: Arc<Mutex<Wiring>>,
     supervisor: Sender<Message>,
+    /// By line: what its MIDI ports are plugged into.
+    plugs: Arc<[Arc<Plug>]>,
 }
 
 /// A client of the JACK server that `JACK_DEFAULT_SERVER` names, or of whichever comes up later.
@@ -50,6 +54,8 @@ pub struct JackBackend {
     common: Common,
     events: Receiver<BackendEvent>,
     thread: Option<JoinHandle<()>>,
+    /// Ends of the MIDI lines until they are handed over: the surfaces', and the engine's.
+    lines: Mutex<(Vec<Line>, Vec<AudioLine>)>,
 }
 
 impl Drop for JackBackend {
@@ -70,6 +76,7 @@ impl JackBackend {
         session::log_quietly();
         let (sender, messages) = unbounded();
         let (event_sender, events) = unbounded();
+        let (near, far, plugs) = midi::lines();
         let common = Common {
             config: Arc::new(config.clone()),
             plan: Arc::new(Mutex::new(Plan::new(ports))),
@@ -85,12 +92,13 @@ impl JackBackend {
             timing: Arc::default(),
             wiring: Arc::default(),
             supervisor: sender,
+            plugs: plugs.into(),
         };
         let (attempted, attempts) = bounded(1);
         let supervisor = Supervisor::new(common.clone(), messages, event_sender, attempted);
         let thread = std::thread::Builder::new().name("headroom-jack".into()).spawn(move || supervisor.run())?;
         let _ = attempts.recv_timeout(FIRST_ATTEMPT);
-        Ok(JackBackend { common, events, thread: Some(thread) })
+        Ok(JackBackend { common, events, thread: Some(thread), lines: Mutex::new((near, far)) })
     }
 
     fn tell(&self, message: Message) {
@@ -105,7 +113,9 @@ impl Backend for JackBackend {
     }
 
     fn run(&self, callback: Box<dyn Callback>) {
-        self.tell(Message::Run(Box::new(Rack::new(callback, self.common.timing.clone()))));
+        let mut rack = Rack::new(callback, self.common.timing.clone());
+        rack.midi = std::mem::take(&mut lock(&self.lines).1);
+        self.tell(Message::Run(Box::new(rack)));
     }
 
     fn events(&self) -> &Receiver<BackendEvent> {
@@ -129,6 +139,10 @@ impl Backend for JackBackend {
 
     fn timing(&self) -> Arc<Timing> {
         self.common.timing.clone()
+    }
+
+    fn take_midi(&self) -> Vec<Line> {
+        std::mem::take(&mut lock(&self.lines).0)
     }
 
     fn stop(mut self: Box<Self>) -> Option<Box<dyn Callback>> {

@@ -9,6 +9,15 @@ pub enum Direction {
     Out,
 }
 
+/// What runs through a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Medium {
+    /// Sound.
+    Audio,
+    /// MIDI, on this line of [`super::midi`].
+    Midi(usize),
+}
+
 /// A port that the rig asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortSpec {
@@ -17,8 +26,10 @@ pub struct PortSpec {
     /// What to connect it to: a port's full name, `capture:N` or `playback:N` for the n-th physical port, or a
     /// glob with `*` and `?` over both kinds of name. Empty: registered and left alone.
     pub connect: Vec<String>,
-    /// Which way audio runs.
+    /// Which way it runs.
     pub direction: Direction,
+    /// What runs through it.
+    pub medium: Medium,
 }
 
 impl PortSpec {
@@ -33,7 +44,16 @@ impl PortSpec {
     }
 
     fn new(name: impl Into<String>, connect: &[&str], direction: Direction) -> Self {
-        PortSpec { name: name.into(), connect: connect.iter().map(|s| s.to_string()).collect(), direction }
+        PortSpec { name: name.into(), connect: connect.iter().map(|s| s.to_string()).collect(), direction, medium: Medium::Audio }
+    }
+
+    /// The two MIDI ports of a surface, by the slug of its port's name, on a line.
+    pub fn midi(slug: &str, connect: &str, line: usize) -> [Self; 2] {
+        let port = |suffix, direction| PortSpec {
+            medium: Medium::Midi(line),
+            ..Self::new(format!("midi-{slug}-{suffix}"), &[connect], direction)
+        };
+        [port("in", Direction::In), port("out", Direction::Out)]
     }
 }
 
@@ -64,8 +84,10 @@ impl Plan {
     }
 
     fn place(&mut self, spec: PortSpec) -> usize {
-        let same =
-            |s: &Option<Planned>| s.as_ref().is_some_and(|p| p.spec.name == spec.name && p.spec.direction == spec.direction);
+        let same = |s: &Option<Planned>| {
+            s.as_ref()
+                .is_some_and(|p| p.spec.name == spec.name && p.spec.direction == spec.direction && p.spec.medium == spec.medium)
+        };
         let index = self.slots.iter().position(same).or_else(|| self.slots.iter().position(Option::is_none));
         let index = index.unwrap_or_else(|| {
             self.slots.push(None);
@@ -134,6 +156,28 @@ pub(crate) fn resolve<'a>(pattern: &str, direction: Direction, candidates: &'a [
         })
         .map(|c| c.name.as_str())
         .collect()
+}
+
+/// A MIDI port of the server, and its other names: those of the device behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MidiCandidate {
+    pub(crate) name: String,
+    pub(crate) aliases: Vec<String>,
+}
+
+/// The first candidate that a surface's `port` means: a full name, a glob, or a part of a name, capital or not. One that
+/// another surface of the rig means by a longer text is not meant: `X-Touch` beside `X-Touch-Ext`.
+pub(crate) fn resolve_midi<'a>(pattern: &str, all: &[&str], candidates: &'a [MidiCandidate], ours: &str) -> Option<&'a str> {
+    let like = |pattern: &str, name: &str| match pattern.contains(['*', '?']) {
+        true => glob(&pattern.to_lowercase(), &name.to_lowercase()),
+        false => name.to_lowercase().contains(&pattern.to_lowercase()),
+    };
+    let better = |name: &str| all.iter().any(|other| other.len() > pattern.len() && like(other, name));
+    let fits = |name: &str| like(pattern, name) && !better(name);
+    let own = |name: &str| name.strip_prefix(ours).is_some_and(|rest| rest.starts_with(':'));
+    let exact = candidates.iter().find(|c| c.name == pattern);
+    let first = || candidates.iter().find(|c| !own(&c.name) && (fits(&c.name) || c.aliases.iter().any(|a| fits(a))));
+    exact.or_else(first).map(|c| c.name.as_str())
 }
 
 /// Whether `text` matches `pattern`, where `*` stands for any run of characters and `?` for any one.
@@ -207,6 +251,25 @@ mod tests {
         assert_eq!(inputs("capture:*"), ["system:capture_1", "system:capture_2", "usb:mic"]);
         assert_eq!(inputs("*:out*"), ["synth:out_l"]);
         assert_eq!(inputs("capture:?").len(), 3);
+    }
+
+    #[test]
+    fn a_surface_is_found_by_a_part_of_its_name_or_of_its_device() {
+        let port = |name: &str, alias: &str| MidiCandidate { name: name.into(), aliases: vec![alias.into()] };
+        let ports = [
+            port("headroom:midi-x-touch-out", ""),
+            port("X-Touch-Ext:out", ""),
+            port("a2j:Midi Through [14] (capture): Port-0", ""),
+            port("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 1", ""),
+            port("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 2", ""),
+            port("system:midi_capture_1", "alsa_pcm:nanoKONTROL2/midi_capture_1"),
+        ];
+        let found = |pattern| resolve_midi(pattern, &["X-Touch", "X-Touch-Ext"], &ports, "headroom");
+        assert_eq!(found("X-Touch"), Some("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 1"));
+        assert_eq!(found("*x-touch midi 2"), Some("a2j:X-TOUCH [20] (capture): X-TOUCH MIDI 2"));
+        assert_eq!(found("nanoKONTROL2"), Some("system:midi_capture_1"));
+        assert_eq!(found("X-Touch-Ext"), Some("X-Touch-Ext:out"));
+        assert_eq!(found("BCF2000"), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::demo::source::BandSource;
 use crate::http::Http;
 use crate::hub::Hub;
 use crate::hub::roles::Standing;
+use crate::midi::{self, Learned, Surfaces};
 use crate::net::{Event, Mail, Server, Sockets, moment};
 use crate::record::{Recorder, Recording};
 use crate::rig::{self, Rig};
@@ -134,6 +135,7 @@ pub fn run(args: &RunArgs) -> Result<(), Fail> {
         rig.settings.osc.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         rig.settings.osc.peers.clear();
         rig.settings.http = rig.settings.http.map(|_| (std::net::Ipv4Addr::LOCALHOST, 0).into());
+        rig.settings.surfaces.clear();
     }
     let cues = args.cues.as_deref().map_or(Ok(Vec::new()), cues::load).map_err(Fail::Input)?;
     let mut record = Vec::new();
@@ -202,7 +204,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
         connects: !session.rehearse,
     };
     let ports = Ports::of(&session.rig.spec);
-    let backend = backend::open(session.kind, &config, port_specs(&ports)).map_err(|e| Fail::running(e.to_string()))?;
+    let surfaces = Surfaces::new(&session.rig.settings.surfaces);
+    let all_ports = [port_specs(&ports), surfaces.ports()].concat();
+    let backend = backend::open(session.kind, &config, all_ports).map_err(|e| Fail::running(e.to_string()))?;
     if let Err(error) = lock_memory() {
         tracing::warn!("{}", advice("locked memory", error));
     }
@@ -234,8 +238,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let source = Source { file: session.file.clone() };
     let inputs = ports.inputs.len();
     let from_state = session.state.as_ref().map(|_| loaded.from_state);
+    let learned = Learned::new(opened.surfaces());
     let (writer, aside) = opened.writer();
-    let options = LiveOptions { taps, source, memory: loaded.memory, writer };
+    let options = LiveOptions { taps, source, memory: loaded.memory, writer, surfaces };
     let console = if session.demo {
         let song = Arc::new(Song::render(format.rate));
         Console::start(desk, backend, options, |live| {
@@ -255,12 +260,14 @@ fn play(mut session: Session) -> Result<(), Fail> {
     }
     let backend = console.status().backend;
     let line = standing(&console);
+    let lines = console.take_midi();
     let revision =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs() as i32 & 0x3fff_ffff);
     let hub = Hub::new(console, &session.rig.settings, revision, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
     let http = serve_http(&session, &mail, at.port());
     let ended = mail.clone();
+    let surfaces = midi::start(mail.clone(), lines, learned).map_err(|e| Fail::running(e.to_string()))?;
     let thread = std::thread::Builder::new().name("hub".into()).spawn(move || server.run());
     let thread = thread.map_err(|e| Fail::running(e.to_string()))?;
     let heard = backend == "JACK";
@@ -272,6 +279,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     if let Some(http) = http {
         http.stop();
     }
+    surfaces.stop();
     ended.send(Event::Stop);
     match thread.join() {
         Ok(Ok(hub)) => {

@@ -9,12 +9,16 @@ use headroom_protocol::osc::encode::Encoder;
 use headroom_protocol::pattern::is_pattern;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Asked after a pattern: what comes before its answer belongs to the pattern.
 const END: &str = "/info";
 /// Takes the role of a token.
 const LOGIN: &str = "/login";
+
+/// Answered when a person has touched a control and moved a parameter, which takes as long as this.
+const LEARN: &str = "/midi/learn";
+const LEARNING: Duration = Duration::from_secs(35);
 
 /// Arguments of `send`.
 #[derive(clap::Args)]
@@ -79,12 +83,19 @@ fn exchange(at: SocketAddr, token: Option<String>, address: &str, args: &[String
         send(END, &[])?;
     }
 
-    let until = Instant::now() + PATIENCE;
+    let patience = if address == LEARN { LEARNING } else { PATIENCE };
+    if address == LEARN {
+        eprintln!("touch a control, then move a parameter anywhere");
+    }
+    let until = Instant::now() + patience;
     let mut buffer = vec![0; 65_536];
     let mut lines = Vec::new();
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let nothing = || Fail::running(format!("no answer from {at} within a second; is headroom running there?"));
+        let nothing = || {
+            let seconds = patience.as_secs();
+            Fail::running(format!("no answer from {at} within {seconds} s; is headroom running there?"))
+        };
         if left.is_zero() {
             return Err(nothing());
         }

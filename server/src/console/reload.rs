@@ -38,6 +38,7 @@ impl Console {
         let (memory, listening) = (self.keeper.memory(), Keeper::listening(&self.desk));
         let (desk, loaded) = load::desk(&rig, &rig.spec, &memory, &listening, self.desk.rate()).map_err(|e| e.to_string())?;
         loaded.log();
+        self.surfaces.change(&rig.settings.surfaces);
         self.change_to(desk);
         self.keeper.reload(&self.desk, loaded.memory);
         Ok(Reloaded { rig })
@@ -53,10 +54,11 @@ impl Console {
             let known: HashMap<String, ParamId> = ids.map(|id| (address(&self.desk, id), id)).collect();
             self.desk.take_fades(fades, |name| known.get(name).copied());
         }
-        let ids = self.backend.set_ports(port_specs(&self.desk.plan().ports));
-        let inputs = self.desk.plan().ports.inputs.len();
+        let sound = port_specs(&self.desk.plan().ports);
+        let (inputs, all) = (self.desk.plan().ports.inputs.len(), sound.len());
+        let ids = self.backend.set_ports([sound, self.surfaces.ports()].concat());
         self.inputs = ids[..inputs].to_vec();
-        self.outputs = ids[inputs..].to_vec();
+        self.outputs = ids[inputs..all].to_vec();
         self.retire = true;
         self.adopt_from(&before);
     }

@@ -2,6 +2,7 @@
 
 use super::client::{PING_BYTES, WATCHERS, WATCHERS_OF_A_HOST, Way};
 use super::mixer::Mixer;
+use super::surfaces::SurfaceCommand;
 use super::watch::{METERS_HZ, VALUES_HZ, Wish};
 use super::{By, Hub, Ping};
 use headroom_dsp::desk::fade::Shape;
@@ -41,6 +42,8 @@ impl<M: Mixer> Hub<M> {
             Intent::Safe(rule) => return self.safe(by, rule, now),
             Intent::Undo { recall } => return self.undo(by, recall, now),
             Intent::Redo => return self.redo(by, now),
+            Intent::MidiLearn(port) => return self.wish_surfaces(from, SurfaceCommand::Learn(port.map(String::from))),
+            Intent::MidiForget(port) => return self.wish_surfaces(from, SurfaceCommand::Forget(port.into())),
             // Values are not commands, and a bundle is unpacked before it comes here.
             Intent::Nothing | Intent::Bundle(_) => {}
             Intent::Ask(_) | Intent::AskAll(_) | Intent::Set(_) | Intent::SetAll(..) => {}

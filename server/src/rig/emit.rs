@@ -1,7 +1,7 @@
 //! A rig written back as TOML: what it states, nothing else, in the order people write it.
 
 use super::node::{Item, Node, Table};
-use super::settings::{AudioConfig, Backend, DialectConfig, OscConfig, Settings, Token};
+use super::settings::{AudioConfig, Backend, DialectConfig, OscConfig, Settings, SurfaceConfig, Token};
 use super::{Rig, strip};
 use headroom_dsp::graph::{LoopPorts, ProcSpec, StripKind, StripSpec};
 use headroom_dsp::param::{Decl, Kind, Taper, Value, taper};
@@ -352,8 +352,37 @@ fn settings(out: &mut Out, s: &Settings) {
         if let Some(role) = &surface.role {
             out.text("role", role);
         }
+        self::surface(out, surface);
     }
     maps(out, "[[midi.map]]", &s.midi_maps);
+}
+
+/// What a surface says beyond port, kind and role.
+fn surface(out: &mut Out, surface: &SurfaceConfig) {
+    if let Some(other) = &surface.extends {
+        out.text("extends", other);
+        if surface.left {
+            out.text("side", "left");
+        }
+    }
+    if let Some(unity) = surface.unity {
+        out.key("unity", &unity.to_string());
+    }
+    if let Some(mode) = surface.takeover {
+        out.text("takeover", mode.name());
+    }
+    if let Some(layer) = surface.layer {
+        out.text("layer", layer.name());
+    }
+    if !surface.strips.is_empty() {
+        out.key("strips", &list(&surface.strips));
+    }
+    if let Some(rec) = &surface.rec {
+        out.text("rec", rec);
+    }
+    for (key, action) in &surface.buttons {
+        out.text(&format!("buttons.{key}"), action);
+    }
 }
 
 fn osc(out: &mut Out, osc: &OscConfig) {

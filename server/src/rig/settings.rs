@@ -5,11 +5,15 @@ mod read;
 pub use read::{Rule, read};
 
 use super::node::Table;
+use headroom_protocol::midi::map::Map;
+use headroom_protocol::midi::surface::layer::Layer;
+use headroom_protocol::midi::takeover::Mode;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Who drives the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -250,6 +254,44 @@ pub struct SurfaceConfig {
     pub kind: String,
     /// Name of its role.
     pub role: Option<String>,
+    /// `port` of the surface whose row of faders it makes longer.
+    pub extends: Option<String>,
+    /// It stands at its left.
+    pub left: bool,
+    /// Position of its faders at 0 dB, of 16383, where it is not the usual one.
+    pub unity: Option<u16>,
+    /// How its faders take over, where they have no motors.
+    pub takeover: Option<Mode>,
+    /// The layer that it begins with.
+    pub layer: Option<Layer>,
+    /// Strips of its user's layer.
+    pub strips: Vec<String>,
+    /// What the rec button of a strip turns over.
+    pub rec: Option<String>,
+    /// What keys do: name, and an address or a command.
+    pub buttons: Vec<(String, String)>,
+    /// Its controller map, where its kind names one.
+    pub map: Option<Arc<Map>>,
+}
+
+impl SurfaceConfig {
+    /// A surface that is as its kind usually is.
+    pub fn new(port: &str, kind: &str) -> SurfaceConfig {
+        SurfaceConfig {
+            port: port.into(),
+            kind: kind.into(),
+            role: None,
+            extends: None,
+            left: false,
+            unity: None,
+            takeover: None,
+            layer: None,
+            strips: Vec::new(),
+            rec: None,
+            buttons: Vec::new(),
+            map: None,
+        }
+    }
 }
 
 /// Everything that a rig says beyond the graph.

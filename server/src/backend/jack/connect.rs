@@ -13,9 +13,10 @@ use jack::{Client, PortFlags, PortId};
 use super::wiring::{Pair, Wiring};
 use crate::backend::PortStatus;
 use crate::backend::internal::lock;
-use crate::backend::ports::{Candidate, Direction, Plan, PortSpec, resolve};
+use crate::backend::ports::{Candidate, Direction, Medium, MidiCandidate, Plan, PortSpec, resolve, resolve_midi};
 
 const AUDIO: &str = "32 bit float mono audio";
+const MIDI: &str = "8 bit raw midi";
 /// A client that goes takes its cables along before its ports.
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -76,7 +77,11 @@ impl Patchbay {
     pub(super) fn round(&mut self, client: &Client, plan: &Plan, registered: impl Fn(usize) -> bool) -> Vec<PortStatus> {
         let sources = candidates(client, PortFlags::IS_OUTPUT);
         let sinks = candidates(client, PortFlags::IS_INPUT);
-        let exists = |name: &str| sources.iter().chain(&sinks).any(|c| c.name == name);
+        let midi_sources = midi_candidates(client, PortFlags::IS_OUTPUT);
+        let midi_sinks = midi_candidates(client, PortFlags::IS_INPUT);
+        let exists = |name: &str| {
+            sources.iter().chain(&sinks).any(|c| c.name == name) || midi_sources.iter().chain(&midi_sinks).any(|c| c.name == name)
+        };
         let mut wiring = lock(&self.wiring);
         for gone in self.made.extract_if(|(_, other)| !exists(other)) {
             wiring.has_gone(&gone);
@@ -95,13 +100,21 @@ impl Patchbay {
         drop(wiring);
 
         let ours = client.name().to_owned();
+        let midi_specs = plan.in_order().filter(|(_, spec)| spec.medium != Medium::Audio);
+        let surfaces: Vec<&str> = midi_specs.flat_map(|(_, spec)| spec.connect.iter().map(String::as_str)).collect();
         let mut all = Vec::with_capacity(plan.len());
         for (index, spec) in plan.in_order() {
-            let others = if spec.direction == Direction::In { &sources } else { &sinks };
+            let (others, midi) = match spec.direction {
+                Direction::In => (&sources, &midi_sources),
+                Direction::Out => (&sinks, &midi_sinks),
+            };
             let mut status = PortStatus { name: spec.name.clone(), connected: vec![], missing: vec![] };
             let named: &[String] = if self.connects { &spec.connect } else { &[] };
             for pattern in named {
-                let found = resolve(pattern, spec.direction, others, &ours);
+                let found = match spec.medium {
+                    Medium::Audio => resolve(pattern, spec.direction, others, &ours),
+                    Medium::Midi(_) => resolve_midi(pattern, &surfaces, midi, &ours).into_iter().collect(),
+                };
                 if found.is_empty() {
                     status.missing.push(pattern.clone());
                 }
@@ -144,6 +157,11 @@ impl Patchbay {
         self.made.retain(|(mine, _)| mine != name);
         lock(&self.wiring).forget(name);
     }
+}
+
+fn midi_candidates(client: &Client, flags: PortFlags) -> Vec<MidiCandidate> {
+    let aliases = |name: &str| client.port_by_name(name).and_then(|p| p.aliases().ok()).unwrap_or_default();
+    client.ports(None, Some(MIDI), flags).into_iter().map(|name| MidiCandidate { aliases: aliases(&name), name }).collect()
 }
 
 fn candidates(client: &Client, flags: PortFlags) -> Vec<Candidate> {

@@ -7,14 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 use crossbeam_utils::atomic::AtomicCell;
+use jack::jack_sys;
 use jack::{Client, ClientStatus, Control, Frames, LoggerType, Port, PortId, ProcessScope, Unowned};
 
 use nix::unistd::gettid;
 
 use super::supervisor::{Message, Notice};
 use super::worker::Task;
+use crate::backend::midi::{AudioLine, LONGEST, PER_PERIOD};
 use crate::backend::realtime::monotonic_nanos;
-use crate::backend::{Direction, Io, MAX_PERIOD, Rack};
+use crate::backend::{Direction, Io, MAX_PERIOD, Medium, Rack};
 
 /// What the process thread shares with the control side. Everything crosses by exchanging one pointer, so
 /// neither side ever waits for the other; a bounded channel would make the audio thread spin on a half-written
@@ -83,26 +85,86 @@ const _: () = assert!(AtomicCell::<Option<Box<Table>>>::is_lock_free());
 /// The ports as the process thread sees them, by index.
 pub(super) struct Table {
     slots: Vec<Option<Slot>>,
+    midi: Vec<MidiSlot>,
+    /// A message on its way between ring and port.
+    message: Box<[u8; LONGEST]>,
     silence: Box<[f32]>,
     scratch: Box<[f32]>,
 }
 
-pub(super) struct Slot {
+struct Slot {
     port: Port<Unowned>,
     direction: Direction,
     written: bool,
 }
 
-impl Slot {
-    pub(super) fn new(port: Port<Unowned>, direction: Direction) -> Self {
-        Slot { port, direction, written: false }
-    }
+/// A MIDI port and its line.
+struct MidiSlot {
+    port: Port<Unowned>,
+    direction: Direction,
+    line: usize,
 }
 
 impl Table {
-    pub(super) fn new(slots: Vec<Option<Slot>>) -> Box<Self> {
+    pub(super) fn new(ports: Vec<Option<(Port<Unowned>, Direction, Medium)>>) -> Box<Self> {
         let quiet = || vec![0.0; MAX_PERIOD].into_boxed_slice();
-        Box::new(Table { slots, silence: quiet(), scratch: quiet() })
+        let (mut slots, mut midi) = (Vec::new(), Vec::new());
+        for port in ports {
+            slots.push(match port {
+                Some((port, direction, Medium::Midi(line))) => {
+                    midi.push(MidiSlot { port, direction, line });
+                    None
+                }
+                Some((port, direction, Medium::Audio)) => Some(Slot { port, direction, written: false }),
+                None => None,
+            });
+        }
+        Box::new(Table { slots, midi, message: Box::new([0; LONGEST]), silence: quiet(), scratch: quiet() })
+    }
+
+    /// What came by MIDI goes to the lines, what waits in them to the ports. Once a period, with lines or without: what an
+    /// output port sent stays in its buffer until it is cleared.
+    fn exchange_midi(&mut self, frames: usize, rate: u32, lines: &mut [AudioLine]) {
+        if self.midi.is_empty() {
+            return;
+        }
+        let period = frames as u64 * 1_000_000_000 / u64::from(rate.max(1));
+        let now = monotonic_nanos();
+        for slot in &self.midi {
+            // SAFETY: as in `hush`: a registered port, in the callback, with the frames of this period.
+            let buffer = unsafe { slot.port.buffer(frames as Frames) };
+            let line = lines.get_mut(slot.line);
+            match slot.direction {
+                Direction::In => {
+                    let Some(line) = line else { continue };
+                    // SAFETY: `buffer` is that of a MIDI input of this period.
+                    for event in 0..unsafe { jack_sys::jack_midi_get_event_count(buffer) } {
+                        let mut found = jack_sys::jack_midi_event_t::default();
+                        // SAFETY: as above, and `found` is ours; 0 says that it was filled with bytes that live as
+                        // long as the buffer.
+                        let bytes = unsafe {
+                            if jack_sys::jack_midi_event_get(&mut found, buffer, event) != 0 || found.buffer.is_null() {
+                                continue;
+                            }
+                            slice::from_raw_parts(found.buffer, found.size)
+                        };
+                        line.heard(bytes);
+                    }
+                    line.beat(now, period);
+                }
+                Direction::Out => {
+                    // SAFETY: `buffer` is that of a MIDI output of this period, ours alone until the callback ends.
+                    unsafe { jack_sys::jack_midi_clear_buffer(buffer) };
+                    let Some(line) = line else { continue };
+                    for _ in 0..PER_PERIOD {
+                        let Some(bytes) = line.next(&mut self.message) else { break };
+                        // SAFETY: as above; the bytes are copied. A buffer that is full drops the message: it holds many
+                        // times what the pace of a cable brings in a period.
+                        unsafe { jack_sys::jack_midi_event_write(buffer, 0, bytes.as_ptr(), bytes.len()) };
+                    }
+                }
+            }
+        }
     }
 
     /// Silence on the outputs: on all of them, or on those that the engine did not ask for.
@@ -180,19 +242,24 @@ impl Process {
         let frames = scope.n_frames() as usize;
         if frames > MAX_PERIOD {
             self.table.hush(frames, true);
+            self.table.exchange_midi(frames, 0, &mut []);
             return;
         }
         let sound = match self.shared.seat.take() {
             Some(mut rack) => {
+                let rate = self.shared.rate.load(Ordering::Relaxed);
+                self.table.exchange_midi(frames, rate, &mut rack.midi);
                 let mut io = Period { table: &mut self.table, frames };
                 let start = Self::period_start(client, scope);
-                let rate = self.shared.rate.load(Ordering::Relaxed);
                 let sound = rack.process(&mut io, frames, start, rate);
                 // The seat is empty, for the other side fills it only with the engine that is in our hands.
                 std::mem::forget(self.shared.seat.swap(Some(rack)));
                 sound
             }
-            None => false,
+            None => {
+                self.table.exchange_midi(frames, 0, &mut []);
+                false
+            }
         };
         self.table.hush(frames, !sound);
     }

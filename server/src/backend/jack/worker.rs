@@ -5,14 +5,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use jack::{AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Port, PortId, ProcessScope, Unowned};
+use jack::{AsyncClient, AudioIn, AudioOut, Client, ClientOptions, MidiIn, MidiOut, Port, PortId, ProcessScope, Unowned};
 
 use super::Common;
+use super::cables::Cables;
 use super::connect::Patchbay;
-use super::session::{Notify, Process, Shared, Slot, Table, exists};
+use super::session::{Notify, Process, Shared, Table, exists};
 use super::supervisor::Message;
 use crate::backend::internal::lock;
-use crate::backend::ports::{Direction, PortSpec};
+use crate::backend::ports::{Direction, Medium, PortSpec};
 
 /// How often a server is looked for.
 const PROBE: Duration = Duration::from_millis(250);
@@ -87,31 +88,38 @@ fn probe(common: &Common, session: u64, tasks: &Receiver<Task>) -> Option<Client
 enum Owned {
     In(Port<AudioIn>),
     Out(Port<AudioOut>),
+    MidiIn(Port<MidiIn>),
+    MidiOut(Port<MidiOut>),
 }
 
 struct Registered {
     name: String,
     direction: Direction,
+    medium: Medium,
     port: Owned,
 }
 
 impl Registered {
     fn is(&self, spec: &PortSpec) -> bool {
-        self.name == spec.name && self.direction == spec.direction
+        self.name == spec.name && self.direction == spec.direction && self.medium == spec.medium
     }
 
     fn register(client: &Client, spec: &PortSpec) -> Result<Self, jack::Error> {
-        let port = match spec.direction {
-            Direction::In => client.register_port(&spec.name, AudioIn::default()).map(Owned::In),
-            Direction::Out => client.register_port(&spec.name, AudioOut::default()).map(Owned::Out),
+        let port = match (spec.medium, spec.direction) {
+            (Medium::Audio, Direction::In) => client.register_port(&spec.name, AudioIn::default()).map(Owned::In),
+            (Medium::Audio, Direction::Out) => client.register_port(&spec.name, AudioOut::default()).map(Owned::Out),
+            (Medium::Midi(_), Direction::In) => client.register_port(&spec.name, MidiIn::default()).map(Owned::MidiIn),
+            (Medium::Midi(_), Direction::Out) => client.register_port(&spec.name, MidiOut::default()).map(Owned::MidiOut),
         }?;
-        Ok(Registered { name: spec.name.clone(), direction: spec.direction, port })
+        Ok(Registered { name: spec.name.clone(), direction: spec.direction, medium: spec.medium, port })
     }
 
     fn shared(&self) -> Port<Unowned> {
         match &self.port {
             Owned::In(port) => port.clone_unowned(),
             Owned::Out(port) => port.clone_unowned(),
+            Owned::MidiIn(port) => port.clone_unowned(),
+            Owned::MidiOut(port) => port.clone_unowned(),
         }
     }
 
@@ -119,6 +127,8 @@ impl Registered {
         let result = match self.port {
             Owned::In(port) => client.unregister_port(port),
             Owned::Out(port) => client.unregister_port(port),
+            Owned::MidiIn(port) => client.unregister_port(port),
+            Owned::MidiOut(port) => client.unregister_port(port),
         };
         if let Err(error) = result {
             tracing::debug!(port = %self.name, %error, "not unregistered");
@@ -139,6 +149,7 @@ struct Worker {
     /// The plan has moved on from the newest table.
     stale: bool,
     patchbay: Patchbay,
+    cables: Cables,
 }
 
 impl Worker {
@@ -170,6 +181,7 @@ impl Worker {
             exchanging: false,
             stale: false,
             patchbay: Patchbay::new(common.wiring.clone(), common.config.connects),
+            cables: Cables::new(common.plugs.clone()),
         };
         // Connected first, so that the owner that waits for the opening finds everything in place.
         worker.round();
@@ -223,8 +235,12 @@ impl Worker {
     fn take(&mut self, task: Task) -> bool {
         match task {
             Task::PortAppeared => {}
-            Task::PortVanished(port) => self.patchbay.vanished(port),
+            Task::PortVanished(port) => {
+                self.cables.vanished(port);
+                self.patchbay.vanished(port);
+            }
             Task::Connected(a, b, connected) => {
+                self.cables.connected(self.client.as_client(), &lock(&self.common.plan), a, b, connected);
                 self.patchbay.connected(self.client.as_client(), a, b, connected);
                 // A port that goes is taken apart first: whether it stays shows at the next round.
                 return false;
@@ -348,5 +364,5 @@ fn register_all(client: &Client, common: &Common) -> Vec<Option<Registered>> {
 }
 
 fn table(ports: &[Option<Registered>]) -> Box<Table> {
-    Table::new(ports.iter().map(|p| p.as_ref().map(|r| Slot::new(r.shared(), r.direction))).collect())
+    Table::new(ports.iter().map(|p| p.as_ref().map(|r| (r.shared(), r.direction, r.medium))).collect())
 }

@@ -140,6 +140,8 @@ impl<M: Mixer> Hub<M> {
                 }
                 intent
             }
+            Intent::MidiLearn(_) => command("/midi/learn").map(|()| intent)?,
+            Intent::MidiForget(_) => command("/midi/forget").map(|()| intent)?,
             Intent::StatusReset => command("/status/reset").map(|()| intent)?,
             Intent::RigReload => command("/rig/reload").map(|()| intent)?,
             Intent::PresetList if self.may_be_told(by, "/preset/list") => intent,

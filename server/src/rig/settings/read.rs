@@ -1,6 +1,6 @@
 //! The tables that are not part of the graph, read.
 
-use super::{AudioConfig, Backend, DialectConfig, ENGINEER, NONE, Net, OscConfig, Peer, Role, Settings, SurfaceConfig, Token};
+use super::{AudioConfig, Backend, DialectConfig, ENGINEER, NONE, Net, OscConfig, Peer, Role, Settings, Token};
 use crate::rig::diagnose::Report;
 use crate::rig::node::{Item, Node, Table};
 use crate::rig::section::Section;
@@ -15,6 +15,8 @@ pub struct Rule {
     /// Its place.
     pub span: Range<usize>,
 }
+
+mod surfaces;
 
 struct Reader<'r> {
     report: &'r mut Report,
@@ -45,24 +47,21 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> (Settings, Vec<Rule>
     settings.xair = reader.dialect(root, "xair", 10024);
     if let Some((_, table)) = root.table("midi", reader.report) {
         let mut section = Section::new(table, "[midi]");
-        for (node, table) in section.tables("surface", reader.report) {
-            settings.surfaces.extend(reader.surface(node, table));
-        }
-        settings.midi_maps = section.tables("map", reader.report).into_iter().map(|(_, t)| t.clone()).collect();
+        let maps: Vec<&Table> = section.tables("map", reader.report).into_iter().map(|(_, t)| t).collect();
+        settings.surfaces = surfaces::read(&mut section, &maps, &mut reader);
+        settings.midi_maps = maps.into_iter().cloned().collect();
         section.finish(reader.report);
     }
     reader.check_roles(&settings);
     reader.unbuilt(root);
-    for (name, maps) in [("osc.map", &settings.osc.maps), ("midi.map", &settings.midi_maps)] {
-        if let Some((key, _)) = maps.iter().find_map(|m| m.entries.first()) {
-            reader.report.warning(&key.span, format!("[[{name}]] is not built yet"), "no effect");
-        }
+    if let Some((key, _)) = settings.osc.maps.iter().find_map(|m| m.entries.first()) {
+        reader.report.warning(&key.span, "[[osc.map]] is not built yet".into(), "no effect");
     }
     (settings, reader.rules)
 }
 
 /// Tables that are read and have no effect yet, with what that means to who relies on them.
-const UNBUILT: &[(&str, &str)] = &[("x32", "no effect"), ("xair", "no effect"), ("midi", "no effect")];
+const UNBUILT: &[(&str, &str)] = &[("x32", "no effect"), ("xair", "no effect")];
 
 impl Reader<'_> {
     fn unbuilt(&mut self, root: &mut Section<'_>) {
@@ -233,20 +232,6 @@ impl Reader<'_> {
         let role = self.role(&mut section);
         section.finish(self.report);
         on.then_some(DialectConfig { listen, role })
-    }
-
-    fn surface(&mut self, node: &Node, table: &Table) -> Option<SurfaceConfig> {
-        let mut section = Section::new(table, "[[midi.surface]]");
-        let port = section.text("port", self.report);
-        let kind = section.text("kind", self.report);
-        let role = self.role(&mut section);
-        for key in ["port", "kind"] {
-            if table.get(key).is_none() {
-                self.report.error(&node.span, format!("this surface has no `{key}`"), format!("expected {key} = \"…\""));
-            }
-        }
-        section.finish(self.report);
-        Some(SurfaceConfig { port: port?.into(), kind: kind?.into(), role })
     }
 
     fn roles(&mut self, root: &mut Section<'_>, settings: &mut Settings) {
