@@ -9,6 +9,7 @@
 //! | `/info`, `/ping`, `/login` | is any, `none` too |
 //! | ask, subscribe | reads the parameter; what is written is read too |
 //! | set, `/fade`, `/solo/clear`, `/tap`, `/preset/load` | writes every parameter that is set |
+//! | `/status` | reads anything below it |
 //! | `/rig/reload`, `/preset/save`, `/status/reset` and whatever else changes more than parameters | has a write pattern that matches the command |
 //! | `/preset/list`, `/scene/list`, `/scene/preview`, and asking for notes, fades and safes | has a read or write pattern that matches the command |
 //! | `/scene/…` otherwise | has a write pattern that matches the command; a recall changes what the role may set, and leaves the rest |
@@ -292,7 +293,9 @@ impl<M: Mixer> Hub<M> {
             Intent::Nothing | Intent::Info | Intent::Ping(_) | Intent::Login(_) => intent,
             _ if by.role == RoleId::NONE => return Err(UNKNOWN.into()),
             // What these tell is narrowed to what the client sees where it is told.
-            Intent::Subscribe(_) | Intent::Unsubscribe(_) | Intent::Sync(_) | Intent::ClientPort(_) | Intent::Status => intent,
+            Intent::Subscribe(_) | Intent::Unsubscribe(_) | Intent::Sync(_) | Intent::ClientPort(_) => intent,
+            Intent::Status if self.may_read_status(by) => intent,
+            Intent::Status => return Err(UNKNOWN.into()),
             Intent::Ask(target) if self.may_read(by, target.param) => intent,
             Intent::Ask(_) => return Err(UNKNOWN.into()),
             Intent::AskAll(mut targets) => {

@@ -45,6 +45,9 @@ struct Unsaved {
     job: Option<u64>,
 }
 
+/// The job that writes a scene, its name, and the other name of the one that it replaced.
+type Stored = (Option<u64>, String, Option<String>);
+
 type Read = Result<Arc<Scene>, String>;
 
 /// See the module documentation.
@@ -97,6 +100,12 @@ impl Book {
     pub fn stand(&mut self) -> &mut Standing {
         self.changed = true;
         &mut self.standing
+    }
+
+    /// Stands elsewhere for a while: the scene that was recalled last, and the one chosen, change places with these.
+    pub fn exchange(&mut self, present: &mut Option<String>, selected: &mut Option<String>) {
+        std::mem::swap(&mut self.standing.present, present);
+        std::mem::swap(&mut self.standing.selected, selected);
     }
 
     /// Whether that changed since the last call.
@@ -229,17 +238,19 @@ impl Book {
         })
     }
 
-    /// Holds values as a scene, in place of one of that name; the job that writes it, if any, and the scene's name.
+    /// Holds values as a scene, in place of one of that name; the job that writes it, if any, the scene's name, and the
+    /// other name of the one before.
     ///
     /// # Errors
     /// Where the name cannot be one, or there are too many.
-    pub fn store(&mut self, name: &str, values: &[(ParamId, Value)]) -> Result<(Option<u64>, String), String> {
+    pub fn store(&mut self, name: &str, values: &[(ParamId, Value)]) -> Result<Stored, String> {
         self.refresh();
         let file = file_of(name)?;
         let before = self.order.contains(&file).then(|| self.read(&file).ok()).flatten();
         if !self.order.contains(&file) && self.order.len() >= MOST {
             return Err(format!("there are {MOST} scenes"));
         }
+        let other = before.as_ref().map(|b| b.name.clone()).filter(|b| *b != name.trim());
         let (notes, fade) = before.map_or_else(Default::default, |b| (b.notes.clone(), b.fade));
         let scene = Scene { name: name.trim().to_owned(), notes, fade, ..Scene::default() };
         let text = format::write(&scene, values, &self.layout, &self.tree);
@@ -248,7 +259,7 @@ impl Book {
             self.order.push(file);
             self.save_order()?;
         }
-        Ok((job, scene.name))
+        Ok((job, scene.name, other))
     }
 
     fn put(&mut self, file: &str, text: String) -> Result<Option<u64>, String> {

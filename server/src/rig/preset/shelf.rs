@@ -16,8 +16,8 @@ pub const FOLDER: &str = "presets";
 pub const LONGEST_NAME: usize = 64;
 /// Largest file, in bytes.
 const LARGEST: u64 = 64 * 1024;
-/// Files of a folder that are listed.
-const MOST: usize = 256;
+/// Files of a folder: so many are listed, and no more are saved.
+pub const MOST: usize = 256;
 /// Names in a message.
 const NAMED: usize = 64;
 
@@ -113,12 +113,22 @@ impl Shelf {
 
     /// All names, in order.
     pub fn names(&self) -> Vec<String> {
-        let files = self.folder.as_ref().and_then(|f| fs::read_dir(f).ok()).into_iter().flatten().take(4 * MOST);
-        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned);
-        let own = files.filter_map(Result::ok).filter_map(name).filter(|n| is_name(n)).take(MOST);
-        let mut names: BTreeSet<String> = own.collect();
+        let mut names: BTreeSet<String> = self.own_names().take(MOST).collect();
         names.extend(BUILT_IN.iter().map(|(id, _)| (*id).to_string()));
         names.into_iter().collect()
+    }
+
+    fn own_names(&self) -> impl Iterator<Item = String> {
+        let files = self.folder.as_ref().and_then(|f| fs::read_dir(f).ok()).into_iter().flatten().take(4 * MOST);
+        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned);
+        files.filter_map(Result::ok).filter_map(name).filter(|n| is_name(n))
+    }
+
+    /// Whether there is room for a file of this name, beside those that are on their way to the disk.
+    pub fn has_room(&self, name: &str, under_way: &[&str]) -> bool {
+        let mut names: BTreeSet<String> = self.own_names().collect();
+        names.extend(under_way.iter().map(|name| (*name).to_owned()));
+        names.len() < MOST || names.contains(name)
     }
 
     /// The name that somebody may have meant.
