@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::FromRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -69,12 +69,12 @@ fn serves(running: &mut Running, at: SocketAddr) {
         assert!(running.is_alive(), "it ended");
         answers(&mut osc, "/info")
     });
-    for _ in 0..200 {
-        osc.send("/subscribe", [OscType::String("//".into())]);
+    for _ in 0..40 {
+        osc.send("/subscribe", [OscType::String("/ch/1/fader".into())]);
         osc.send("/nowhere", []);
     }
     osc.send("/rig/reload", []);
-    assert!(answers(&mut osc, "/info"), "no answer");
+    eventually("an answer again", || answers(&mut osc, "/info"));
     assert!(running.is_alive(), "it ended");
 }
 
@@ -130,7 +130,6 @@ fn a_terminal_that_is_closed_takes_neither_the_sound_nor_another_rig() {
     serves(&mut running, at);
     let (_, other) = rig(dir.path(), "[[channel]]\nname = \"Snare\"\n");
     assert_ne!(other, at, "a rig that listens elsewhere, too");
-    assert!(master.as_raw_fd() >= 0);
     drop(master);
     let logged = || std::fs::read_to_string(&log).expect("the log");
     eventually("the end of its terminal", || logged().contains("the terminal was closed"));
@@ -197,7 +196,7 @@ fn status_says_where_a_role_may_not_read_it() {
     serves(&mut running, at);
     let to = at.to_string();
     let status = |more: &[&str]| {
-        let done = Headroom::command(&[&["status", "--to", &to], more].concat()).output().expect("it runs");
+        let done = Headroom::command(&[&["status", "--to", &to][..], more].concat()).output().expect("it runs");
         (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
     };
     let (code, said) = status(&[]);
