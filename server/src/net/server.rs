@@ -410,7 +410,7 @@ impl<M: Mixer + 'static> Server<M> {
     /// many sockets has no more than one with one, then by socket. What a client sent before it had a socket of its own
     /// comes first, so that one waits.
     fn least(&mut self, now: u64) -> Option<(u64, usize)> {
-        let mut least: Option<((u64, u64), u64, usize)> = None;
+        let mut least: Option<((bool, u64, u64), u64, usize)> = None;
         for at in 0..self.ready.len() {
             let token = self.ready[at];
             let end = token.0.checked_sub(FIRST).and_then(|end| self.ends.get(end));
@@ -419,14 +419,16 @@ impl<M: Mixer + 'static> Server<M> {
             }
             let own = self.share(token).had(now);
             let of_host = self.host(token).map(|host| self.hosts.entry(host).or_default().had(now));
-            let (rank, had) = match of_host {
+            let (by_host, had) = match of_host {
                 // Who is behind it is limited one by one.
-                _ if token == COMMON => ((own / COMMON_WEIGHT, 0), (own / COMMON_WEIGHT).min(MOST_OF_TIME - 1)),
+                _ if token == COMMON => (own / COMMON_WEIGHT, (own / COMMON_WEIGHT).min(MOST_OF_TIME - 1)),
                 // A flood over one socket leaves the others of its host what they need.
-                Some(host) if self.is_datagrams(token) => ((host, own), own),
-                Some(host) => ((host, own), host),
-                None => ((own, 0), own),
+                Some(host) if self.is_datagrams(token) => (host, own),
+                Some(host) => (host, host),
+                None => (own, own),
             };
+            // Who has to wait keeps nobody else waiting.
+            let rank = (had >= MOST_OF_TIME, by_host, own);
             if least.is_none_or(|(least, ..)| rank < least) {
                 least = Some((rank, had, at));
             }
