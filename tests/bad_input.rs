@@ -364,6 +364,8 @@ fn a_render_of_what_is_not_there_or_no_sound_is_refused_and_makes_no_file() {
     for (what, more) in [("Nobody=x.wav", &[][..]), (input.as_str(), &["--rate", "0"]), (&input, &["--tail", "nan"])] {
         assert_eq!(render(what, more).0, 2, "{what} {more:?}");
     }
+    // What was there stays, whatever is wrong with a cue.
+    std::fs::write(file("out.wav"), "an earlier mix").expect("a file");
     let cues = file("cues.txt");
     for cue in [
         "x /ch/1/fader 0",
@@ -382,7 +384,15 @@ fn a_render_of_what_is_not_there_or_no_sound_is_refused_and_makes_no_file() {
         let (status, error) = render(&input, &["--cues", &cues]);
         assert_eq!(status, 2, "{cue}: {error}");
         assert!(error.contains("cues.txt:2:"), "{cue}: {error}");
+        assert_eq!(std::fs::read_to_string(file("out.wav")).expect("a file"), "an earlier mix", "{cue}");
     }
+    let left = std::fs::read_dir(dir.path()).expect("a directory").flatten();
+    assert!(left.into_iter().all(|e| !e.file_name().to_string_lossy().ends_with(".part")));
+    // A premaster has no glue: a cue on it is left out, with a line.
+    std::fs::write(&cues, "0.01 /main/glue/threshold -30\n0 /ch/1/fader -6\n").expect("a file");
+    let (status, error) = render(&input, &["--cues", &cues, "--premaster"]);
+    assert!(status == 0 && error.contains("cues.txt:1: /main/glue/threshold is not in what is rendered"), "{status}: {error}");
+    assert_eq!(render(&input, &["--cues", &cues]).0, 0);
     // Numbers that are none are silence, and are counted; a file that was cut is read as far as it goes.
     let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.25].repeat(600);
     write_wav(&dir.path().join("odd.wav"), 1, 48_000, &odd);

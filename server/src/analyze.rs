@@ -158,7 +158,7 @@ pub fn run(files: &[PathBuf], options: &Options, out: &mut dyn Write, err: &mut 
     match run_inner(files, options, out, err, progress) {
         Ok(status) => status,
         // Nobody reads the output any more, as with `| head`.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 1,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
         Err(error) => {
             let _ = writeln!(err, "analyze: cannot write the result: {error}");
             1

@@ -1,13 +1,7 @@
 //! The command line. Exit status: 0 done, 1 failed while running, 2 the input is wrong.
 
-/// Prints a line on standard output, as `println!`, but nobody has to read it.
-macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write;
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, $($text)*).and_then(|()| out.flush());
-    }};
-}
+#[macro_use]
+mod out;
 
 mod check;
 mod client;
@@ -139,10 +133,16 @@ impl Command {
     fn serves(&self) -> bool {
         matches!(self, Command::Run(_) | Command::Demo(_))
     }
+
+    /// Whether all that it does is to print: without a reader there is no use in it.
+    fn only_prints(&self) -> bool {
+        use Command::{Check, Midi, Ports, Reference, Send, Status, Token};
+        matches!(self, Check(_) | Midi(_) | Ports | Reference { .. } | Send(_) | Status(_) | Token(_))
+    }
 }
 
-/// A command whose reader has seen enough (`headroom check … | head`) ends without a word, as others do. Not a server:
-/// it would die with a client's connection.
+/// A command whose reader has seen enough (`headroom check … | head`) ends without a word, as others do. Not a server,
+/// which would die with a client's connection, nor what writes files, which would leave them half done.
 fn die_with_the_pipe() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     // SAFETY: no handler is installed, and no other thread runs yet.
@@ -157,13 +157,14 @@ pub fn command() -> clap::Command {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    if !args.command.serves() {
+    let serves = args.command.serves();
+    if args.command.only_prints() {
         die_with_the_pipe();
     }
     let done = match args.command {
         Command::Analyze(args) => {
             let options = crate::analyze::Options { json: args.json, plot: args.plot };
-            let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+            let (mut out, mut err) = (std::io::stdout().lock(), out::Remarks);
             let mut bar = Progress::new("analyze");
             let status = crate::analyze::run(&args.files, &options, &mut out, &mut err, &mut |_, done, all| {
                 bar.at(done as f64 / all.max(1) as f64)
@@ -189,13 +190,19 @@ pub fn main() -> ExitCode {
         Command::Render(args) => render::run(&args),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match out::failure().filter(|_| !serves) {
+            Some(why) => {
+                tell!("standard output: {why}");
+                ExitCode::from(1)
+            }
+            None => ExitCode::SUCCESS,
+        },
         Err(Fail::Input(text)) => {
-            eprintln!("{}", text.trim_end());
+            tell!("{}", text.trim_end());
             ExitCode::from(2)
         }
         Err(Fail::Running(text)) => {
-            eprintln!("{}", text.trim_end());
+            tell!("{}", text.trim_end());
             ExitCode::from(1)
         }
     }
@@ -223,7 +230,7 @@ pub fn load_rig(path: &Path) -> Result<Rig, Fail> {
     let colours = std::io::stderr().is_terminal();
     match rig::load(path) {
         Ok(rig) => {
-            eprint!("{}", rig.report.render(colours));
+            tell_part!("{}", rig.report.render(colours));
             Ok(rig)
         }
         Err(errors) => Err(Fail::Input(errors.0.render(colours))),
@@ -249,7 +256,7 @@ impl Progress {
         if self.watched && self.shown != Some(percent) {
             self.shown = Some(percent);
             let bar = "█".repeat(percent as usize / 4);
-            eprint!("\r\x1b[K{} [{bar:<25}] {percent:>3} %", self.what);
+            tell_part!("\r\x1b[K{} [{bar:<25}] {percent:>3} %", self.what);
         }
         if percent == 100 {
             self.clear();
@@ -259,7 +266,7 @@ impl Progress {
     /// Takes the line away, for what is printed next.
     fn clear(&mut self) {
         if self.shown.take().is_some() {
-            eprint!("\r\x1b[K");
+            tell_part!("\r\x1b[K");
         }
     }
 }

@@ -16,11 +16,13 @@ mod access;
 mod metrics;
 mod page;
 mod query;
+mod room;
 mod socket;
 
 use crate::backend::realtime::monotonic_nanos;
 use crate::hub::Hub;
 use crate::hub::mixer::Mixer;
+use crate::hub::roles::Standing;
 use crate::net::{Event, Mail};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -29,17 +31,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::collections::HashMap;
+use room::{Held, Room};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-/// Connections at a time.
-const CONNECTIONS: usize = 256;
-/// Connections of one host at a time.
-const CONNECTIONS_OF_A_HOST: usize = 64;
 /// Time for the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 /// Bytes of the head of a request, at most.
@@ -58,7 +56,7 @@ pub(crate) struct Shared<M> {
     http_port: u16,
     asked: Semaphore,
     stopping: watch::Receiver<bool>,
-    hosts: Mutex<HashMap<IpAddr, usize>>,
+    room: Arc<Room>,
 }
 
 /// The running server.
@@ -73,8 +71,8 @@ pub struct Http {
 pub(crate) struct Ends {
     from: SocketAddr,
     to: SocketAddr,
-    /// Held by whatever lives of the connection, its WebSocket too.
-    _counted: Arc<dyn Send + Sync>,
+    /// Its place among all.
+    held: Arc<Held>,
 }
 
 impl Http {
@@ -94,7 +92,7 @@ impl Http {
             http_port: at.port(),
             asked: Semaphore::new(ASKED),
             stopping,
-            hosts: Mutex::default(),
+            room: Arc::default(),
         });
         let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
             runtime.block_on(async {
@@ -121,39 +119,6 @@ impl Http {
     }
 }
 
-/// Counts a connection of a host as long as it lives.
-struct Counted<M> {
-    shared: Arc<Shared<M>>,
-    host: IpAddr,
-}
-
-impl<M> Drop for Counted<M> {
-    fn drop(&mut self) {
-        let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = hosts.get_mut(&self.host) {
-            *count -= 1;
-            if *count == 0 {
-                hosts.remove(&self.host);
-            }
-        }
-    }
-}
-
-/// Room for one more connection of a host.
-fn room<M>(shared: &Arc<Shared<M>>, host: IpAddr) -> Option<Counted<M>> {
-    let mut hosts = shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-    let all: usize = hosts.values().sum();
-    let own = hosts.entry(host).or_default();
-    if all >= CONNECTIONS || *own >= CONNECTIONS_OF_A_HOST {
-        if *own == 0 {
-            hosts.remove(&host);
-        }
-        return None;
-    }
-    *own += 1;
-    Some(Counted { shared: shared.clone(), host })
-}
-
 async fn accept<M: Mixer + 'static>(listener: tokio::net::TcpListener, shared: Arc<Shared<M>>) {
     let routes = Router::new()
         .route("/metrics", any(metrics::metrics::<M>))
@@ -177,17 +142,17 @@ async fn accept<M: Mixer + 'static>(listener: tokio::net::TcpListener, shared: A
                 continue;
             }
         };
-        let Some(counted) = room(&shared, from.ip()) else { continue };
+        let Some(held) = shared.room.enter(from.ip()) else { continue };
         let (shared, routes) = (shared.clone(), routes.clone());
         tokio::spawn(async move {
-            let counted = Arc::new(counted);
+            let held = Arc::new(held);
             // Outside of what is served: not one byte.
             if !shared.ask(move |hub| hub.serves(from.ip())).await.unwrap_or(false) {
                 return;
             }
             let Ok(to) = stream.local_addr() else { return };
             let _ = stream.set_nodelay(true);
-            let ends = Ends { from, to, _counted: counted };
+            let ends = Ends { from, to, held: held.clone() };
             let service = TowerToHyperService::new(routes.layer(axum::Extension(ends)));
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -198,6 +163,7 @@ async fn accept<M: Mixer + 'static>(listener: tokio::net::TcpListener, shared: A
             let mut stopping = shared.stopping.clone();
             tokio::select! {
                 ended = connection => if let Err(error) = ended { tracing::debug!(%from, %error, "HTTP connection ended") },
+                () = held.left() => {}
                 _ = stopping.changed() => {}
             }
         });
@@ -267,6 +233,10 @@ async fn anything<M: Mixer + 'static>(
         Ok(entry) => entry,
         Err(response) => return response,
     };
+    ends.held.heard();
+    if matches!(entry.standing, Standing::LoggedIn(..)) {
+        ends.held.logged_in();
+    }
     if is_named(&parts.headers, header::UPGRADE, "websocket") {
         if !access::is_of_here(&parts.headers) {
             return say(StatusCode::FORBIDDEN, "a page of another site may not connect");

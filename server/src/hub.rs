@@ -547,8 +547,8 @@ impl<M: Mixer> Hub<M> {
         }
     }
 
-    /// Reads the rig again. On an error nothing changes.
-    fn reload(&mut self) -> Result<(), String> {
+    /// Reads the rig again; what of it only the next start brings. On an error nothing changes.
+    fn reload(&mut self) -> Result<Vec<String>, String> {
         let before = self.snapshot();
         let reloaded = self.mixer.reload()?;
         let settings = reloaded.rig.settings;
@@ -560,7 +560,8 @@ impl<M: Mixer> Hub<M> {
         let other = |id: &ParamId| before.get(self.space.canonical(*id)) != Some(desk.get(*id));
         let changed: Vec<ParamId> = self.told_values().filter(other).collect();
         changed.into_iter().for_each(|id| self.record(id, None));
-        Ok(())
+        reloaded.later.iter().for_each(|what| tracing::warn!("{what}"));
+        Ok(reloaded.later)
     }
 
     /// Forgets who is not served any more.

@@ -2,6 +2,9 @@
 //!
 //! The `headroom` binary is a thin shell over this library, so that tests can drive its parts directly.
 
+// What is printed may have no reader: `cli::out` and `log` know what to do then.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod analyze;
 pub mod audiofile;
 pub mod backend;
@@ -11,6 +14,7 @@ pub mod cues;
 pub mod demo;
 pub mod http;
 pub mod hub;
+pub mod log;
 pub mod metering;
 pub mod midi;
 pub mod net;

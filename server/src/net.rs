@@ -8,12 +8,14 @@
 //! A UDP client with a lease, or one that sends much, gets a connected socket on the same port. The kernel prefers it
 //! for the packets of this client, so that whoever floods fills a buffer of his own.
 
+pub mod reach;
 mod server;
 mod share;
 mod tcp;
 pub mod udp;
 
 pub use server::{Event, LinkId, Mail, Server};
+pub(crate) use share::{Holder, gives_way};
 
 use crate::backend::realtime::monotonic_nanos;
 use crate::hub::Moment;

@@ -9,6 +9,7 @@ pub mod library;
 pub mod node;
 pub mod preset;
 pub mod route;
+mod secret;
 pub mod section;
 pub mod settings;
 pub mod sources;
@@ -76,6 +77,11 @@ pub fn load(path: impl AsRef<Path>) -> Result<Rig, RigErrors> {
         report.error(&(0..0), format!("cannot read {name}: {reason}"), "");
         RigErrors(report)
     };
+    // Opening a pipe would wait for who writes it, a device may never end.
+    let about = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?;
+    if !about.is_file() && !about.is_dir() {
+        return Err(unreadable("it is no file but a pipe or a device".into()));
+    }
     let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
     match String::from_utf8(bytes) {
         Ok(text) => read(&text, &name, &mut Shelf::beside(path)),
@@ -96,10 +102,11 @@ fn read(text: &str, file: &str, shelf: &mut Shelf) -> Result<Rig, RigErrors> {
     let document = node::read(&mut report);
     if report.errors() > 0 {
         // What follows would be guesses about half a document.
-        report.hide_tokens();
+        secret::hide_in_text(&mut report);
         report.sort();
         return Err(RigErrors(report));
     }
+    secret::hide(&mut report, &document);
     let mut root = Section::new(&document, "this rig");
     let name = root.text("name", &mut report).map_or_else(|| stem(file), str::to_string);
     let (mut settings, rules) = settings::read(&mut root, &mut report);

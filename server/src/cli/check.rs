@@ -37,11 +37,11 @@ pub fn run(args: &CheckArgs) -> Result<(), Fail> {
     let rate = f64::from(rig.settings.audio.rate);
     let desk = desk_of(&rig, rig.spec.clone(), rate)?;
     if args.dot {
-        print!("{}", dot(&desk));
+        say_part!("{}", dot(&desk));
     } else if args.schedule {
-        print!("{}", desk.plan().schedule);
+        say_part!("{}", desk.plan().schedule);
     } else if args.json {
-        println!("{:#}", as_json(&desk, &rig.settings));
+        say!("{:#}", as_json(&desk, &rig.settings));
     } else {
         table(desk, &rig.settings.audio, &rig.spec.name);
         roles(&rig.settings, &AddressSpace::new(&rig.spec, &rig.tree));
@@ -54,7 +54,7 @@ fn roles(settings: &Settings, space: &AddressSpace) {
     if settings.roles.is_empty() && settings.access.is_none() {
         return;
     }
-    println!();
+    say!("");
     let all = space.len();
     let named = [&settings.x32, &settings.xair].into_iter().flatten().filter_map(|d| d.role.as_ref());
     let named = named.chain(settings.surfaces.iter().filter_map(|s| s.role.as_ref()));
@@ -75,16 +75,16 @@ fn roles(settings: &Settings, space: &AddressSpace) {
             None if settings.default_role() == role.name => "by everyone who has not logged in".into(),
             None => "nobody has it: it has no token and nothing names it".into(),
         };
-        println!("role {:<19} {may}; {by}", role.name);
+        say!("role {:<19} {may}; {by}", role.name);
     }
-    println!("who has not logged in has the role {}", settings.default_role());
+    say!("who has not logged in has the role {}", settings.default_role());
     let engineer = settings.roles.iter().any(|r| r.name == ENGINEER && r.token.is_some()) || named.iter().any(|n| *n == ENGINEER);
     if settings.default_role() != ENGINEER && !engineer {
-        println!("nobody can be engineer over the network: [[role]] name = \"engineer\" with a token lets one log in");
+        say!("nobody can be engineer over the network: [[role]] name = \"engineer\" with a token lets one log in");
     }
     let deaf = settings.osc.peers.iter().filter(|p| p.role.as_deref().unwrap_or(settings.default_role()) == NONE);
     for peer in deaf {
-        println!("peer {} has the role none and is told nothing; `role` in its entry names another", peer.addr);
+        say!("peer {} has the role none and is told nothing; `role` in its entry names another", peer.addr);
     }
 }
 
@@ -139,12 +139,12 @@ fn dot(desk: &Desk) -> String {
 }
 
 fn table(desk: Desk, audio: &crate::rig::settings::AudioConfig, name: &str) {
-    println!("{name}: {} strips, {} Hz, period {}", desk.spec().strips.len(), audio.rate, audio.period);
-    println!();
-    println!("{:<12} {:<18} {:<7} {:>8}  chain", "address", "id", "", "latency");
+    say!("{name}: {} strips, {} Hz, period {}", desk.spec().strips.len(), audio.rate, audio.period);
+    say!("");
+    say!("{:<12} {:<18} {:<7} {:>8}  chain", "address", "id", "", "latency");
     for (s, strip) in desk.spec().strips.iter().enumerate() {
         let side = if strip.stereo { "stereo" } else { "mono" };
-        println!(
+        say!(
             "{:<12} {:<18} {:<7} {:>8}  {}",
             format!("/{}", strip.address()),
             strip.id,
@@ -153,22 +153,22 @@ fn table(desk: Desk, audio: &crate::rig::settings::AudioConfig, name: &str) {
             strip.chain_names().join(" ")
         );
     }
-    println!();
+    say!("");
     let ports = &desk.plan().ports;
     for (kind, list) in [("input", &ports.inputs), ("output", &ports.outputs)] {
         for (port, to) in list {
-            println!("{kind:<7} {port:<24} {}", if to.is_empty() { "unconnected".into() } else { to.join(", ") });
+            say!("{kind:<7} {port:<24} {}", if to.is_empty() { "unconnected".into() } else { to.join(", ") });
         }
     }
-    println!();
+    say!("");
     let latencies: Vec<(String, usize)> = outputs(&desk).map(|(s, o)| (o.id.clone(), desk.plan().latencies.output(s))).collect();
     let (gains, load) = measure(desk, audio);
     for ((id, latency), gain) in latencies.iter().zip(gains) {
         let level = if gain > 0.0 { format!("{:+.1} dBFS", 20.0 * gain.log10()) } else { "silent".into() };
         let ms = *latency as f64 * 1000.0 / f64::from(audio.rate);
-        println!("output {id:<17} latency {latency} frames ({ms:.2} ms), a 0 dBFS sine in the first channel leaves at {level}");
+        say!("output {id:<17} latency {latency} frames ({ms:.2} ms), a 0 dBFS sine in the first channel leaves at {level}");
     }
-    println!("predicted load {:.1} % of one core on {} lanes, all strips sounding", load * 100.0, LanePath::best().name());
+    say!("predicted load {:.1} % of one core on {} lanes, all strips sounding", load * 100.0, LanePath::best().name());
 }
 
 struct Bench {

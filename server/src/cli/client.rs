@@ -5,6 +5,7 @@ use headroom_protocol::osc::decode;
 use headroom_protocol::osc::encode::{Arg, Encoder};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Longest wait for an answer.
@@ -56,6 +57,15 @@ pub struct Client {
     waiting: VecDeque<Message>,
 }
 
+/// Text of a server for a terminal: what would move its cursor or change its colours is spelled.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
 /// The address that a `--to` names; port 9000 where it names none.
 pub fn server(to: &str) -> Result<SocketAddr, Fail> {
     let found = to.to_socket_addrs().or_else(|_| (to.trim_matches(['[', ']']), PORT).to_socket_addrs());
@@ -64,14 +74,14 @@ pub fn server(to: &str) -> Result<SocketAddr, Fail> {
 }
 
 impl Client {
-    /// A client of the server at an address; nothing is sent yet.
-    pub fn connect(at: SocketAddr) -> Result<Client, Fail> {
+    /// A client of the server at an address, logged in with the first line of a file, or with $HEADROOM_TOKEN, if there is one.
+    pub fn connect(at: SocketAddr, token_file: Option<&Path>) -> Result<Client, Fail> {
         let failed = |error: std::io::Error| Fail::running(format!("{at}: {error}"));
         let any: SocketAddr = if at.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
         let socket = UdpSocket::bind(any).map_err(failed)?;
         socket.connect(at).map_err(failed)?;
         let mut client = Client { at, socket, encoder: Encoder::new(), buffer: vec![0; 65_536], waiting: VecDeque::new() };
-        if let Some(token) = super::send::token(None)? {
+        if let Some(token) = super::send::token(token_file)? {
             client.ask("/login", [Arg::from(token)])?;
         }
         Ok(client)
@@ -120,7 +130,7 @@ impl Client {
         let until = Instant::now() + PATIENCE;
         while let Some((answered, args)) = self.receive(until) {
             match answered.as_str() {
-                "/error" => return Err(Fail::running(args.iter().map(Told::text).collect::<Vec<_>>().join(": "))),
+                "/error" => return Err(Fail::running(visible(&args.iter().map(Told::text).collect::<Vec<_>>().join(": ")))),
                 answered if answered == address => return Ok(args),
                 _ => {}
             }

@@ -3,7 +3,7 @@
 //! Several songs are an album: one gain for all of them, so that the integrated loudness over the whole album, gated as
 //! one programme (BS.1770), is the target's; the balance between the songs stays as it was mixed.
 
-mod pass;
+pub(super) mod pass;
 mod report;
 mod solve;
 mod strip;
@@ -104,9 +104,9 @@ pub fn run(args: &MasterArgs) -> Result<(), Fail> {
     let together = loudness::together(files.iter().map(|file| &file.loudness));
     let master = Master::new(args.target, &target, &songs, &files, together, &solved, strip.notes);
     if args.json {
-        println!("{:#}", master.json());
+        say!("{:#}", master.json());
     } else {
-        print!("{master}");
+        say_part!("{master}");
     }
     Ok(())
 }
@@ -127,7 +127,7 @@ fn song(file: &Path, args: &MasterArgs, target: &Target, seed: u64) -> Result<So
     }
     let rate = args.rate.or(target.rate).unwrap_or(found.rate);
     if rate != found.rate {
-        eprintln!("{}: converted from {} Hz to {rate} Hz", file.display(), found.rate);
+        tell!("{}: converted from {} Hz to {rate} Hz", file.display(), found.rate);
     }
     let format = Format {
         container: args.format,
@@ -171,7 +171,7 @@ fn measure(songs: &[Song]) -> Result<Vec<Measured>, Fail> {
         let measured = analyze::measure(&song.file, &mut |_, done, all| bar.at(done as f64 / all.max(1) as f64))?;
         drop(bar);
         for remark in &measured.remarks {
-            eprintln!("{remark}");
+            tell!("{remark}");
         }
         files.push(measured);
     }
@@ -195,7 +195,7 @@ fn before<'a>(songs: &[Song], measured: impl Iterator<Item = &'a Measured> + Clo
     match loudness::together(measured.map(|m| &m.loudness)) {
         Some(loudness) => {
             // On an album such a song gets the gain of the others.
-            mute.iter().for_each(|text| eprintln!("{text}; it gets the album's gain"));
+            mute.iter().for_each(|text| tell!("{text}; it gets the album's gain"));
             Ok(Before { loudness, peak })
         }
         None => Err(Fail::input(mute.join("\n"))),

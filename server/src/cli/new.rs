@@ -32,7 +32,7 @@ pub fn run(args: &NewArgs) -> Result<(), Fail> {
     let template = Template::named(&args.template).ok_or_else(|| Fail::input("unknown template"))?;
     let text = template::write(template, usize::from(args.channels), usize::from(args.aux));
     let Some(path) = &args.output else {
-        print!("{text}");
+        say_part!("{text}");
         return Ok(());
     };
     let shown = path.display();
@@ -40,8 +40,8 @@ pub fn run(args: &NewArgs) -> Result<(), Fail> {
     let written = open.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     match written {
         Ok(()) => {
-            println!("{shown}: {} channels, {} auxes", args.channels, args.aux);
-            println!("next: `headroom check {shown}`, then `headroom run {shown}`");
+            say!("{shown}: {} channels, {} auxes", args.channels, args.aux);
+            say!("next: `headroom check {shown}`, then `headroom run {shown}`");
             Ok(())
         }
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {

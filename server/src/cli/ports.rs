@@ -18,13 +18,13 @@ pub fn run() -> Result<(), Fail> {
         ("outputs of a rig (sinks)", PortFlags::IS_INPUT, "playback"),
     ];
     for (title, flags, short) in kinds {
-        println!("{title}");
+        say!("{title}");
         let mut physical = 0;
         for name in client.ports(None, Some("32 bit float mono audio"), flags) {
             let is_physical = client.port_by_name(&name).is_some_and(|p| p.flags().contains(PortFlags::IS_PHYSICAL));
             physical += usize::from(is_physical);
             let alias = if is_physical { format!("{short}:{physical}") } else { String::new() };
-            println!("  {name:<40} {alias}");
+            say!("  {name:<40} {alias}");
         }
     }
     Ok(())

@@ -1,9 +1,11 @@
 //! `headroom render`: the same engine on files.
 
 use super::job::{CHUNK, Job, Ports, desk_of};
+use super::master::pass::Draft;
 use super::{Fail, Progress, bits, dither, load_rig};
 use crate::audiofile::{Bits, Container, Format, RateReader, Reader, Resampler, Shape, Writer};
 use crate::cues;
+use crate::rig::Rig;
 use crate::scene::Book;
 use headroom_dsp::desk::Desk;
 use headroom_dsp::graph::{GraphSpec, StripKind};
@@ -55,6 +57,8 @@ struct Input {
 
 struct Output {
     path: PathBuf,
+    /// What is written so far, beside the file; none where that is no file, such as a pipe.
+    draft: Option<Draft>,
     writer: Writer,
     /// Ports in the order of the file's channels.
     ports: Vec<usize>,
@@ -137,6 +141,21 @@ pub fn run(args: &RenderArgs) -> Result<(), Fail> {
         }
         inputs.push(input);
     }
+    let frames = inputs.iter().map(|i| i.file.frames()).max().unwrap_or(0) + (args.tail * f64::from(rate)).round() as u64;
+    let cue_list = match &args.cues {
+        Some(path) => cues::load(path).map_err(Fail::Input)?,
+        None => Vec::new(),
+    };
+    let mut player = cues::Player::new(&desk, Some(Book::beside(&args.rig)));
+    let cue_list = match &args.cues {
+        Some(path) => {
+            let kept = of_what_is_rendered(cue_list, &player, &rig, path)?;
+            player.check(&kept, &desk, path).map_err(Fail::Input)?;
+            kept
+        }
+        None => cue_list,
+    };
+    // Nothing is written before all that is read was found good.
     let mut outputs = Vec::new();
     for (at, (strips, file)) in outs.iter().enumerate() {
         same_file(file, &args.inputs)?;
@@ -144,15 +163,6 @@ pub fn run(args: &RenderArgs) -> Result<(), Fail> {
             return Err(Fail::input(format!("{file} is written twice; `--out a,b={file}` puts two strips into one file")));
         }
         outputs.push(open_output(strips, Path::new(file), &desk, args, rate)?);
-    }
-    let frames = inputs.iter().map(|i| i.file.frames()).max().unwrap_or(0) + (args.tail * f64::from(rate)).round() as u64;
-    let cue_list = match &args.cues {
-        Some(path) => cues::load(path).map_err(Fail::Input)?,
-        None => Vec::new(),
-    };
-    let mut player = cues::Player::new(&desk, Some(Book::beside(&args.rig)));
-    if let Some(path) = &args.cues {
-        player.check(&cue_list, &desk, path).map_err(Fail::Input)?;
     }
     let groups = cues::by_frame(cue_list, f64::from(rate));
     let late = outputs.iter().flat_map(|o| o.skip.iter().copied()).max().unwrap_or(0) as u64;
@@ -174,6 +184,20 @@ pub fn run(args: &RenderArgs) -> Result<(), Fail> {
     }
     drop(bar);
     finish(inputs, outputs, &job, args, rate)
+}
+
+/// Cues without those on processors that the rig has and a render takes out: dither, and for a premaster all from glue on.
+fn of_what_is_rendered(cues: Vec<cues::Cue>, player: &cues::Player, rig: &Rig, file: &Path) -> Result<Vec<cues::Cue>, Fail> {
+    if cues.iter().all(|cue| player.intent(cue).is_ok()) {
+        return Ok(cues);
+    }
+    let whole = cues::Player::new(&desk_of(rig, rig.spec.clone(), f64::from(rig.settings.audio.rate))?, None);
+    let (kept, out): (Vec<_>, Vec<_>) =
+        cues.into_iter().partition(|cue| player.intent(cue).is_ok() || whole.intent(cue).is_err());
+    for cue in out {
+        tell!("{}:{}: {} is not in what is rendered; the cue is left out", file.display(), cue.line, cue.address);
+    }
+    Ok(kept)
 }
 
 /// An output must not be one of the inputs.
@@ -199,7 +223,7 @@ fn open_input(argument: &str, desk: &Desk, rate: u32) -> Result<Input, Fail> {
         )));
     }
     if found.rate != rate {
-        eprintln!("{file}: converted from {} Hz to the rig's {rate} Hz", found.rate);
+        tell!("{file}: converted from {} Hz to the rig's {rate} Hz", found.rate);
     }
     let first = desk.plan().ports.input[strip].unwrap_or(0);
     let ports = (0..sides).map(|side| (first + side, side.min(found.channels - 1))).collect();
@@ -219,10 +243,15 @@ fn open_output(strips: &[usize], file: &Path, desk: &Desk, args: &RenderArgs, ra
     let dither = if args.bits.word().is_some() { args.dither } else { Shape::Off };
     let (container, seed) = (Container::of(file), desk.spec().seed);
     let format = Format { container, dither, seed, ..Format::new(out_rate, ports.len(), args.bits) };
-    let writer = Writer::create(file, &format)?;
+    format.possible(file)?;
+    let is_file = std::fs::metadata(file).map_or(true, |about| about.is_file());
+    // A link stays one.
+    let to = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let draft = is_file.then(|| Draft::beside(&to));
+    let writer = Writer::create(draft.as_ref().map_or(file, Draft::path), &format)?;
     let resampler = (out_rate != rate).then(|| Resampler::new(rate, out_rate, ports.len()));
     let pending = vec![Vec::new(); ports.len()];
-    Ok(Output { path: file.to_owned(), writer, ports, skip, resampler, pending, written: 0, peak: 0.0 })
+    Ok(Output { path: file.to_owned(), draft, writer, ports, skip, resampler, pending, written: 0, peak: 0.0 })
 }
 
 impl Input {
@@ -309,19 +338,21 @@ fn finish(inputs: Vec<Input>, outputs: Vec<Output>, job: &Job, args: &RenderArgs
     for input in &inputs {
         let reader = input.file.reader();
         if reader.non_finite() > 0 {
-            eprintln!("{}: {} samples were not finite and read as 0", reader.path().display(), reader.non_finite());
+            tell!("{}: {} samples were not finite and read as 0", reader.path().display(), reader.non_finite());
         }
         for remark in reader.remarks() {
-            eprintln!("{}: {remark}", job.desk.spec().strips[input.strip].id);
+            tell!("{}: {remark}", job.desk.spec().strips[input.strip].id);
         }
     }
     for shift in &job.shifts {
         let (by, way) = (shift.from.abs_diff(shift.to), if shift.to > shift.from { "later" } else { "earlier" });
         let id = &job.desk.spec().strips[shift.strip].id;
-        eprintln!(
+        tell!(
             "{id}: warning: a cue at frame {} changes its latency from {} to {} frames; from there on its file is {by} frames {way} \
              than the input, as on stage. Set the look-ahead or source in the rig to have one latency throughout",
-            shift.frame, shift.from, shift.to
+            shift.frame,
+            shift.from,
+            shift.to
         );
     }
     for mut output in outputs {
@@ -331,14 +362,17 @@ fn finish(inputs: Vec<Input>, outputs: Vec<Output>, job: &Job, args: &RenderArgs
             output.writer.write_f64(&rest)?;
         }
         let written = output.writer.finish()?;
+        if let Some(draft) = output.draft {
+            draft.keep()?;
+        }
         if written.clipped > 0 {
-            eprintln!("{}: {} samples clipped at full scale", output.path.display(), written.clipped);
+            tell!("{}: {} samples clipped at full scale", output.path.display(), written.clipped);
         }
         if args.premaster && output.peak > 10f64.powf(-3.0 / 20.0) {
             let db = 20.0 * output.peak.log10();
-            eprintln!("{}: peaks reach {db:.1} dBFS; a premaster should stay under −3", output.path.display());
+            tell!("{}: peaks reach {db:.1} dBFS; a premaster should stay under −3", output.path.display());
         }
-        println!("{}  {:.3} s", output.path.display(), written.frames as f64 / f64::from(args.rate.unwrap_or(rate)));
+        say!("{}  {:.3} s", output.path.display(), written.frames as f64 / f64::from(args.rate.unwrap_or(rate)));
     }
     Ok(())
 }

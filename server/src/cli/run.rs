@@ -13,8 +13,9 @@ use crate::demo::source::BandSource;
 use crate::http::Http;
 use crate::hub::Hub;
 use crate::hub::roles::Standing;
+use crate::log::{self, Writing};
 use crate::midi::{self, Learned, Surfaces};
-use crate::net::{Event, Mail, Server, Sockets, moment};
+use crate::net::{Event, Mail, Server, Sockets, moment, reach};
 use crate::record::{Recorder, Recording};
 use crate::rig::{self, Rig};
 use crate::scene::Book;
@@ -90,16 +91,18 @@ pub struct Log {
 }
 
 impl Log {
-    fn start(&self) -> Result<(), Fail> {
+    /// Starts it; held as long as there is something to log.
+    fn start(&self) -> Result<Writing, Fail> {
         let json = self.level.split(',').any(|w| w == "json");
         let level = self.level.split(',').find(|w| *w != "json").unwrap_or("info");
         let level: tracing::Level = level
             .parse()
             .map_err(|_| Fail::input(format!("\"{level}\" is no log level; expected error, warn, info, debug, trace or json")))?;
-        let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
-        let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+        let (lines, writing) = log::write_to(std::io::stderr()).map_err(|e| Fail::running(e.to_string()))?;
+        let log = tracing_subscriber::fmt().with_max_level(level).with_writer(move || lines.clone()).with_target(false);
+        let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).log_internal_errors(false);
         let _ = if json { log.json().try_init() } else { log.try_init() };
-        Ok(())
+        Ok(writing)
     }
 }
 
@@ -129,7 +132,7 @@ fn kind(name: Option<&str>, rig: &Rig) -> Kind {
 
 /// Runs `headroom run`.
 pub fn run(args: &RunArgs) -> Result<(), Fail> {
-    args.log.start()?;
+    let _writing = args.log.start()?;
     let mut rig = load_rig(&args.rig)?;
     if args.rehearse {
         rig.settings.osc.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
@@ -160,7 +163,7 @@ pub const DEMO_RIG: &str = include_str!("../../../configs/demo.toml");
 
 /// Runs `headroom demo`.
 pub fn demo(args: &DemoArgs) -> Result<(), Fail> {
-    args.log.start()?;
+    let _writing = args.log.start()?;
     let rig = rig::parse(DEMO_RIG, "demo.toml").map_err(|e| Fail::running(e.0.render(false)))?;
     let main = rig.spec.main().unwrap_or(0);
     let record = args.record.iter().map(|f| (main, f.clone())).collect();
@@ -235,7 +238,8 @@ fn play(mut session: Session) -> Result<(), Fail> {
     }
     let recording =
         if session.record.is_empty() { None } else { Some(recorder.start().map_err(|e| Fail::running(e.to_string()))?) };
-    let source = Source { file: session.file.clone() };
+    let started = (!session.rehearse).then(|| session.rig.settings.clone());
+    let source = Source { file: session.file.clone(), started };
     let inputs = ports.inputs.len();
     let from_state = session.state.as_ref().map(|_| loaded.from_state);
     let learned = Learned::new(opened.surfaces());
@@ -309,8 +313,9 @@ fn serve_http(session: &Session, mail: &Mail<Console>, osc_port: u16) -> Option<
     match http {
         Ok(http) => {
             let at = http.local_addr();
-            let host = if at.ip().is_unspecified() { "127.0.0.1".to_string() } else { at.ip().to_string() };
-            say!("web mixer: http://{host}:{}/", at.port());
+            for at in reach::addresses(at) {
+                say!("web mixer: http://{at}/");
+            }
             Some(http)
         }
         Err(error) => {
@@ -342,6 +347,9 @@ fn announce(session: &Session, console: &Console, at: std::net::SocketAddr, from
         format.period,
         session.rig.spec.name
     );
+    for other in reach::addresses(at).into_iter().skip(1) {
+        say!("from other machines: osc {other}");
+    }
     for (port, wanted) in status.missing() {
         say!("waiting for {wanted} to connect {port}");
     }
@@ -430,6 +438,11 @@ impl Signals {
     }
 }
 
+/// Whether this process belongs to a terminal.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
 /// When a session ends by itself: with its recording, or at a frame.
 struct End<'a> {
     recording: Option<&'a Recording>,
@@ -455,6 +468,7 @@ fn wait(
         service.ready(&line);
         let reloaded: Arc<Mutex<Option<Result<(), String>>>> = Arc::default();
         let meter = meters.then(|| Meter::open(mail));
+        let mut terminal = has_terminal();
         let mut every = tokio::time::interval(Duration::from_millis(5));
         let mut shown = Instant::now();
         let done = reloaded.clone();
@@ -466,6 +480,15 @@ fn wait(
                 _ = int.recv() => break,
                 _ = term.recv() => break,
                 _ = hup.recv() => {
+                    if terminal && !has_terminal() {
+                        // Its own end is no wish for another rig. A show goes on without it, a demo was for who watched.
+                        terminal = false;
+                        if meters {
+                            break;
+                        }
+                        tracing::warn!("the terminal was closed; the sound goes on, SIGTERM ends it, SIGHUP reads the rig again");
+                        continue;
+                    }
                     service.reloading();
                     mail.send(Event::Packet(local, packet("/rig/reload", &[])));
                 }
@@ -593,6 +616,6 @@ impl Meter {
             let full = ((db + 60.0) / 60.0 * 24.0).clamp(0.0, 24.0) as usize;
             format!("{:<24} {db:>6.1}", "█".repeat(full))
         };
-        eprint!("\rmain L {}  R {} dBFS ", bar(&self.levels[0]), bar(&self.levels[1]));
+        tell_part!("\rmain L {}  R {} dBFS ", bar(&self.levels[0]), bar(&self.levels[1]));
     }
 }

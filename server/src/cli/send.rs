@@ -1,14 +1,14 @@
 //! `headroom send`: one message to a running server, and what it answers.
 
 use super::Fail;
-use super::client::{PATIENCE, server};
+use super::client::{PATIENCE, server, visible};
 use crate::cues::guess;
 use headroom_protocol::intent::command;
 use headroom_protocol::osc::decode::{self, Arg, Message, Packet};
 use headroom_protocol::osc::encode::Encoder;
 use headroom_protocol::pattern::is_pattern;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Asked after a pattern: what comes before its answer belongs to the pattern.
@@ -28,7 +28,7 @@ pub struct SendArgs {
     to: String,
     /// Logs in first, with the first line of this file; without, with $HEADROOM_TOKEN where it is set.
     #[arg(long, value_name = "FILE")]
-    token_file: Option<std::path::PathBuf>,
+    token_file: Option<PathBuf>,
     /// An address, a pattern or a command.
     address: String,
     /// What is set: whole numbers, numbers and text. Without, the value is asked for.
@@ -41,11 +41,43 @@ pub fn run(args: &SendArgs) -> Result<(), Fail> {
     if !args.address.starts_with('/') {
         return Err(Fail::input(format!("\"{}\" is no OSC address: it does not begin with /", args.address)));
     }
-    let token = token(args.token_file.as_deref())?;
-    for line in exchange(server(&args.to)?, token, &args.address, &args.args)? {
-        println!("{line}");
+    let Given { to, token_file, args: words } = given(args)?;
+    let token = token(token_file.as_deref())?;
+    for line in exchange(server(&to)?, token, &args.address, &words)? {
+        say!("{line}");
     }
     Ok(())
+}
+
+/// What was given, wherever it stood.
+#[derive(Debug, PartialEq)]
+struct Given {
+    to: String,
+    token_file: Option<PathBuf>,
+    args: Vec<String>,
+}
+
+/// Takes options out of the arguments. Whatever else begins with a dash is an argument, such as `-6` or `-inf`, and behind
+/// `--` everything is.
+fn given(args: &SendArgs) -> Result<Given, Fail> {
+    let mut given = Given { to: args.to.clone(), token_file: args.token_file.clone(), args: Vec::new() };
+    let mut words = args.args.iter();
+    while let Some(word) = words.next() {
+        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value.to_owned())));
+        match name {
+            "--to" | "--token-file" => {
+                let value = value.or_else(|| words.next().cloned());
+                let value = value.ok_or_else(|| Fail::input(format!("{name} is given without a value")))?;
+                match name {
+                    "--to" => given.to = value,
+                    _ => given.token_file = Some(value.into()),
+                }
+            }
+            "--" => given.args.extend(words.by_ref().cloned()),
+            _ => given.args.push(word.clone()),
+        }
+    }
+    Ok(given)
 }
 
 /// The token to log in with: a file's first line, else the environment's.
@@ -106,12 +138,12 @@ fn exchange(at: SocketAddr, token: Option<String>, address: &str, args: &[String
         let plain = matches!(packet, Packet::Message(_));
         for (_, message) in packet.messages() {
             match message.address {
-                "/error" => return Err(Fail::running(reason(&message))),
+                "/error" => return Err(Fail::running(visible(&reason(&message)))),
                 END if many => return Ok(lines),
                 "/rev" => {}
                 LOGIN if logs_in => {}
                 answer => {
-                    lines.push(format!("{answer} {}", values(&message)).trim_end().to_owned());
+                    lines.push(visible(format!("{answer} {}", values(&message)).trim_end()));
                     // What a command tells first comes in bundles.
                     if plain && !many && (!is_command || answer == address) {
                         return Ok(lines);
@@ -174,6 +206,34 @@ mod tests {
     fn a_set_prints_the_value_that_holds() {
         let at = answers(vec![Vec::new(), message("/ch/1/fader", &[rosc::OscType::Float(-6.5)])]);
         assert_eq!(exchange(at, None, "/ch/kick/fader", &["-6.5".into()]).unwrap(), ["/ch/1/fader -6.5"]);
+    }
+
+    #[test]
+    fn options_may_stand_behind_the_arguments_and_negative_numbers_are_arguments() {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            send: SendArgs,
+        }
+        let line = |words: &str| {
+            let line = Line::try_parse_from(format!("send {words}").split(' ')).map_err(|e| e.to_string()).unwrap();
+            given(&line.send)
+        };
+        for words in
+            ["--to here:1 /a -6 -inf x", "/a -6 -inf x --to here:1", "/a --to=here:1 -6 -inf x", "/a -6 --to here:1 -inf x"]
+        {
+            let given = line(words).unwrap();
+            assert_eq!((given.to.as_str(), given.args.join(" ").as_str()), ("here:1", "-6 -inf x"), "{words}");
+        }
+        assert_eq!(line("/a 1 --token-file t").unwrap().token_file, Some("t".into()));
+        assert!(matches!(line("/a 1 --to"), Err(Fail::Input(_))));
+    }
+
+    #[test]
+    fn what_would_move_a_terminal_is_shown_and_not_done() {
+        let at = answers(vec![message("/ch/1/name", &["\u{1b}[2J\nevil\u{7f}\u{9b}ü".into()])]);
+        assert_eq!(exchange(at, None, "/ch/1/name", &[]).unwrap(), ["/ch/1/name \\u{1b}[2J\\nevil\\u{7f}\\u{9b}ü"]);
     }
 
     #[test]

@@ -136,7 +136,7 @@ struct Watcher {
 
 impl Watcher {
     fn new(at: SocketAddr) -> Result<Watcher, Fail> {
-        let mut client = Client::connect(at)?;
+        let mut client = Client::connect(at, None)?;
         client.ask("/info", [])?;
         client.send("/subscribe", [Arg::String(LEVEL.into()), Arg::Int(60)]);
         Ok(Watcher { client, levels: (0, 0, 0), was_silent: false })

@@ -1,12 +1,13 @@
 //! `headroom status`: how a running server stands.
 
 use super::Fail;
-use super::client::{Client, Message, Told, server};
+use super::client::{Client, Message, Told, server, visible};
 use headroom_dsp::tree::status::{Group, STATUS};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What reaches all figures: those of groups and of numbered groups have more parts.
@@ -18,6 +19,10 @@ pub struct StatusArgs {
     /// Where the server listens; port 9000 where none is named.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     to: String,
+    /// Logs in first, with the first line of this file; without, with $HEADROOM_TOKEN where it is set. Where roles have
+    /// tokens, the role has to read /status.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// As one JSON object; with --watch one a line.
     #[arg(long)]
     json: bool,
@@ -35,7 +40,12 @@ pub struct Figures(HashMap<String, Told>);
 impl Figures {
     /// Asks a server for all.
     pub fn ask(client: &mut Client) -> Result<Figures, Fail> {
-        Ok(Figures::of(client.ask_all(&PATTERNS)?))
+        let figures = Figures::of(client.ask_all(&PATTERNS)?);
+        if figures.0.is_empty() {
+            let how = "log in with a token in $HEADROOM_TOKEN or --token-file FILE";
+            return Err(Fail::running(format!("this role may not read /status; {how}")));
+        }
+        Ok(figures)
     }
 
     /// Of what a server answered.
@@ -93,7 +103,7 @@ impl Figures {
 
 /// Runs `headroom status`.
 pub fn run(args: &StatusArgs) -> Result<(), Fail> {
-    let mut client = Client::connect(server(&args.to)?)?;
+    let mut client = Client::connect(server(&args.to)?, args.token_file.as_deref())?;
     if args.reset {
         client.ask("/status/reset", [])?;
     }
@@ -136,17 +146,17 @@ fn span(seconds: f64) -> String {
 
 /// The page that a person reads.
 fn page(figures: &Figures, info: &[Told]) -> String {
-    let (n, t) = (|path: &str| figures.number(path), |path: &str| figures.text(path));
+    let (n, t) = (|path: &str| figures.number(path), |path: &str| visible(figures.text(path)));
     let mut out = String::new();
     let mut line = |name: &str, text: String| {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{name:<10}{text}");
     };
-    let rig = info.get(2).map_or("", Told::text);
-    let version = info.get(1).map_or("", Told::text);
+    let rig = visible(info.get(2).map_or("", Told::text));
+    let version = visible(info.get(1).map_or("", Told::text));
     line("rig", format!("{rig}; headroom {version}, up {}", span(n("uptime"))));
     let period_us = n("period") * 1e6 / n("rate").max(1.0);
-    let backend = match (t("backend"), n("running") > 0.0) {
+    let backend = match (t("backend").as_str(), n("running") > 0.0) {
         ("JACK", true) => format!("JACK as {}", t("client")),
         ("JACK", false) => "JACK, away: waiting for a server".into(),
         (other, _) => format!("{other} clock"),
@@ -157,7 +167,7 @@ fn page(figures: &Figures, info: &[Told]) -> String {
         line("outages", format!("{}; {last}", n("outages")));
     }
     if !t("missing").is_empty() {
-        line("missing", t("missing").to_owned());
+        line("missing", t("missing"));
     }
     let spread = |name: &str| {
         let of = |which: &str| n(&format!("{name}/{which}"));
@@ -170,7 +180,7 @@ fn page(figures: &Figures, info: &[Told]) -> String {
     line("xruns", format!("{} in {} periods ({}); {} faults", n("xruns"), n("periods"), causes.join(", "), n("faults")));
     for (at, entry) in (1..).map_while(|at| Some((at, figures.0.get(&format!("ledger/{at}"))?.text()))) {
         if !entry.is_empty() {
-            line(if at == 1 { "ledger" } else { "" }, entry.to_owned());
+            line(if at == 1 { "ledger" } else { "" }, visible(entry));
         }
     }
     let clients = format!("{} clients, {} subscribed; {} sets", n("clients"), n("subscribers"), n("sets"));
@@ -181,12 +191,12 @@ fn page(figures: &Figures, info: &[Told]) -> String {
         "program",
         format!("{:.1} MB, {} threads, {} files, {:.1} s of processor", n("memory") / 1024.0, n("threads"), n("files"), n("cpu")),
     );
-    match (t("state/file"), t("state/error")) {
+    match (t("state/file").as_str(), t("state/error").as_str()) {
         ("", _) => {}
         (file, "") => line("state", format!("{file}, saved up to {}", n("state/revision"))),
         (file, error) => line("state", format!("NOT SAVED to {file}: {error}")),
     }
-    match (n("scenes/count"), n("scenes/unsaved"), t("scenes/error")) {
+    match (n("scenes/count"), n("scenes/unsaved"), t("scenes/error").as_str()) {
         (0.0, 0.0, _) => {}
         (count, unsaved, "") => line("scenes", format!("{count}, {unsaved} changes on their way to the disk")),
         (count, unsaved, error) => line("scenes", format!("{count}, {unsaved} changes NOT SAVED: {error}")),

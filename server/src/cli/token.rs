@@ -24,11 +24,11 @@ pub struct TokenArgs {
 pub fn run(args: &TokenArgs) -> Result<(), Fail> {
     let token = if args.stdin { own()? } else { random()? };
     if !args.stdin {
-        println!("token, for whoever logs in (/login {token}); it is shown once:");
-        println!("  {token}");
-        println!("its line for the [[role]] in the rig:");
+        say!("token, for whoever logs in (/login {token}); it is shown once:");
+        say!("  {token}");
+        say!("its line for the [[role]] in the rig:");
     }
-    println!("token = \"sha256:{}\"", hex(&hash(&token)));
+    say!("token = \"sha256:{}\"", hex(&hash(&token)));
     Ok(())
 }
 

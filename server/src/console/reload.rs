@@ -3,7 +3,7 @@
 use super::{Console, FrameClock, port_specs};
 use crate::backend::Format;
 use crate::backend::realtime::monotonic_nanos;
-use crate::rig::{self, Rig};
+use crate::rig::{self, Rig, Settings};
 use crate::state::{Keeper, load};
 use headroom_dsp::desk::Desk;
 use headroom_dsp::lanes::Path;
@@ -17,6 +17,8 @@ use std::path::PathBuf;
 pub struct Source {
     /// The rig file; none for a built-in rig, which cannot be reloaded.
     pub file: Option<PathBuf>,
+    /// The settings that it started with; none where the rig's do not count.
+    pub started: Option<Settings>,
 }
 
 /// What a reload did.
@@ -24,6 +26,8 @@ pub struct Source {
 pub struct Reloaded {
     /// The new rig, with its warnings.
     pub rig: Rig,
+    /// What the rig says and only the next start brings.
+    pub later: Vec<String>,
 }
 
 impl Console {
@@ -41,7 +45,9 @@ impl Console {
         self.surfaces.change(&rig.settings.surfaces);
         self.change_to(desk);
         self.keeper.reload(&self.desk, loaded.memory);
-        Ok(Reloaded { rig })
+        let internal = self.status().backend != "JACK";
+        let later = self.source.started.as_ref().map_or_else(Vec::new, |started| rig.settings.later(started, internal));
+        Ok(Reloaded { rig, later })
     }
 
     fn change_to(&mut self, desk: Desk) {

@@ -76,12 +76,14 @@ pub async fn enter<M: Mixer + 'static>(
 }
 
 /// Whether a page that opens a WebSocket belongs to this console or to the network it is in: a site from elsewhere must
-/// not use a visitor's browser to reach a console that the visitor's network reaches. Programs send no `Origin`.
+/// not use a visitor's browser to reach a console that the visitor's network reaches. Programs send no `Origin`; a page that
+/// says nothing of where it comes from (`null`, `file://`) may come from elsewhere.
 pub fn is_of_here(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     let Some(origin) = text(header::ORIGIN) else { return true };
-    let Some((_, place)) = origin.split_once("://") else { return origin == "null" };
-    if place.is_empty() || text(header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(place)) {
+    // Files and framed pages (`null`) may come from anywhere, whatever they call themselves.
+    let Some(("http" | "https", place)) = origin.split_once("://") else { return false };
+    if text(header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(place)) {
         return true;
     }
     let host = match place.strip_prefix('[') {
@@ -92,7 +94,7 @@ pub fn is_of_here(headers: &HeaderMap) -> bool {
         Ok(ip) => {
             crate::rig::settings::PRIVATE.iter().any(|net| crate::rig::settings::Net::parse(net).is_some_and(|n| n.contains(ip)))
         }
-        Err(_) => host == "localhost" || host.ends_with(".local") || !host.contains('.'),
+        Err(_) => host == "localhost" || host.ends_with(".local") || !(host.is_empty() || host.contains('.')),
     }
 }
 
@@ -120,15 +122,9 @@ mod tests {
     #[test]
     fn pages_of_other_sites_do_not_connect() {
         let here = |origin: &str| is_of_here(&headers(&[(header::HOST, "192.168.1.9:8080"), (header::ORIGIN, origin)]));
-        for origin in [
-            "http://192.168.1.9:8080",
-            "null",
-            "file://",
-            "http://localhost:3000",
-            "http://10.1.1.1",
-            "http://mixer.local",
-            "http://[fe80::1]:80",
-        ] {
+        for origin in
+            ["http://192.168.1.9:8080", "http://localhost:3000", "http://10.1.1.1", "http://mixer.local", "http://[fe80::1]:80"]
+        {
             assert!(here(origin), "{origin}");
         }
         for origin in [
@@ -136,7 +132,14 @@ mod tests {
             "http://192.168.1.9.example.com",
             "http://8.8.8.8",
             "https://local.example.org:8080",
+            "http://evil.example@192.168.1.1",
+            "null",
+            "file://",
+            "file:///home/x/page.html",
+            "chrome-extension://abcdef",
+            "http://",
             "nonsense",
+            "",
         ] {
             assert!(!here(origin), "{origin}");
         }

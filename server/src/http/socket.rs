@@ -40,9 +40,10 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Answers the upgrade and serves the connection.
 pub fn serve<M: Mixer + 'static>(upgrade: WebSocketUpgrade, shared: Arc<Shared<M>>, ends: Ends, standing: Standing) -> Response {
     upgrade.max_message_size(LARGEST).max_frame_size(LARGEST).on_upgrade(move |socket| async move {
-        let mut stopping = shared.stopping.clone();
+        let (mut stopping, held) = (shared.stopping.clone(), ends.held.clone());
         tokio::select! {
             () = run(socket, shared, ends, standing) => {}
+            () = held.left() => {}
             _ = stopping.changed() => {}
         }
     })
@@ -120,6 +121,7 @@ async fn run<M: Mixer + 'static>(mut socket: WebSocket, shared: Arc<Shared<M>>, 
             }
             message = socket.recv() => {
                 heard = Instant::now();
+                ends.held.heard();
                 match message {
                     Some(Ok(Message::Binary(bytes))) => {
                         listening.sent(&bytes);

@@ -4,7 +4,7 @@ use super::roles::{RoleId, Standing};
 use super::watch::Watch;
 use headroom_protocol::intent::ClientId;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use tracing::Span;
 
 /// Bytes at once for what a client did not subscribe to.
@@ -32,6 +32,14 @@ const SLOT_BITS: u32 = 12;
 
 fn slot(id: ClientId) -> usize {
     (id.0 & ((1 << SLOT_BITS) - 1)) as usize
+}
+
+/// What counts as one host: an address, or the part of an IPv6 network that one host has for itself.
+pub fn one_host(at: IpAddr) -> IpAddr {
+    match at.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        v4 => v4,
+    }
 }
 
 /// How a client is reached.
@@ -81,6 +89,8 @@ pub struct Client {
     pub role: RoleId,
     /// Other port of its host that answers go to.
     pub port: Option<u16>,
+    /// Where it stands among the scenes, if not where the console does.
+    pub place: Option<super::scene::Place>,
     /// What it subscribed to.
     pub watch: Option<Box<Watch>>,
     /// Where its log lines belong.
@@ -118,6 +128,7 @@ impl Client {
             standing,
             role,
             port: None,
+            place: None,
             watch: None,
             span,
             seen: now,
@@ -242,7 +253,8 @@ impl Clients {
             self.remove(idle);
         }
         if self.count >= MOST {
-            let idle = self.idlest(None)?;
+            let crowd = self.hosts.iter().max_by_key(|(host, count)| (**count, **host)).map(|(host, _)| *host);
+            let idle = self.idlest(crowd).or_else(|| self.idlest(None))?;
             self.remove(idle);
         }
         if let Some(host) = host {
@@ -289,5 +301,28 @@ impl Clients {
         let of_host = |c: &Client| host.is_none() || c.way.host().map(|host| host.to_canonical()) == host;
         let idle = self.iter_mut().filter(|(_, c)| unused(c) && of_host(c));
         idle.min_by_key(|(_, c)| (c.is_logged_in(), c.seen)).map(|(id, _)| id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_table_is_full_the_host_with_most_clients_gives_way() {
+        let mut clients = Clients::default();
+        let mut add = |host: u8, port: u16, now: u64| {
+            let at = SocketAddr::from(([10, 0, 0, host], port));
+            clients.add(Way::Udp(at), Standing::Guest, RoleId::NONE, now).expect("room")
+        };
+        // A tablet that has been silent for longest.
+        let tablet = add(1, 9_000, 0);
+        let flood = |add: &mut dyn FnMut(u8, u16, u64) -> ClientId| {
+            for n in 0..2_000u16 {
+                add(2 + (n % 5) as u8, 1_000 + n, 1 + u64::from(n));
+            }
+        };
+        flood(&mut add);
+        assert!(clients.get(tablet).is_some() && clients.count() == MOST);
     }
 }

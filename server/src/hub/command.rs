@@ -32,8 +32,8 @@ impl<M: Mixer> Hub<M> {
             Intent::SoloClear => self.clear_solo(by, now),
             Intent::Tap => self.tap(from, now),
             Intent::RigReload => {
-                self.reload()?;
-                self.reply(from, "/rig/reload", [], now);
+                let later = self.reload()?;
+                self.reply(from, "/rig/reload", later.into_iter().map(Arg::from), now);
             }
             Intent::PresetList => self.list_presets(from, now),
             Intent::PresetLoad { strip, name } => return self.load_preset(by, &strip, &name, now),

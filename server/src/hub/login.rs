@@ -1,12 +1,13 @@
 //! `/login`: a token for a role. Guessing is slow: the attempts of a host are counted.
 
 use super::Hub;
+use super::client::one_host;
 use super::mixer::Mixer;
 use super::roles::{By, Standing};
 use headroom_protocol::intent::Secret;
 use headroom_protocol::osc::encode::Arg;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 const SECOND: u64 = 1_000_000_000;
 /// Wrong tokens of a host before it has to wait.
@@ -36,12 +37,8 @@ struct Tries {
     closed_until: u64,
 }
 
-/// Who shares attempts: an address, or the part of an IPv6 network that one host has for itself.
 fn host(at: Option<IpAddr>) -> Option<IpAddr> {
-    at.map(|at| match at.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        v4 => v4,
-    })
+    at.map(one_host)
 }
 
 impl Gate {

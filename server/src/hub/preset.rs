@@ -143,6 +143,14 @@ impl<M: Mixer> Hub<M> {
         if self.saving.len() >= MOST {
             return Err(format!("{MOST} presets are being saved; try again"));
         }
+        let under_way: Vec<&str> = self.saving.iter().map(|s| s.name.as_str()).collect();
+        if !self.shelf.has_room(name, &under_way) {
+            let most = shelf::MOST;
+            return Err(format!(
+                "there are {most} presets of your own; take files out of {}, or save over one",
+                folder.display()
+            ));
+        }
         let text = save::text(desk, at, name)?;
         let strip = desk.spec().strips[at].address();
         let (send, done) = channel();

@@ -9,6 +9,7 @@
 //! | `/info`, `/ping`, `/login` | is any, `none` too |
 //! | ask, subscribe | reads the parameter; what is written is read too |
 //! | set, `/fade`, `/solo/clear`, `/tap`, `/preset/load` | writes every parameter that is set |
+//! | `/status` | reads anything below it |
 //! | `/rig/reload`, `/preset/save`, `/midi/learn`, `/midi/forget`, `/status/reset` and whatever else changes more than parameters | has a write pattern that matches the command |
 //! | `/preset/list`, `/scene/list`, `/scene/preview`, and asking for notes, fades and safes | has a read or write pattern that matches the command |
 //! | `/scene/…` otherwise | has a write pattern that matches the command; a recall changes what the role may set, and leaves the rest |

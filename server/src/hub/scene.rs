@@ -9,6 +9,7 @@ use crate::scene::{self, Plan, recall};
 use headroom_dsp::desk::fade::Shape;
 use headroom_dsp::param::Value;
 use headroom_dsp::tree::ParamId;
+use headroom_protocol::address::quoted;
 use headroom_protocol::coerce;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::intent::scene::{Crossfade, MAX_NOTES, Scene};
@@ -61,8 +62,46 @@ fn page(answer: &mut Vec<Arg>, from: usize, groups: impl Iterator<Item = Vec<Arg
     }
 }
 
+/// Where somebody stands among the scenes.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    present: Option<String>,
+    selected: Option<String>,
+}
+
 impl<M: Mixer> Hub<M> {
     pub(super) fn scene(&mut self, by: By, scene: Scene, now: u64) -> Result<(), String> {
+        let moves = matches!(scene, Scene::Recall { .. } | Scene::Go | Scene::Next | Scene::Previous);
+        match moves && !self.stands_for_all(by) {
+            true => self.apart(by, |hub| hub.any_scene(by, scene, now)),
+            false => self.any_scene(by, scene, now),
+        }
+    }
+
+    /// Whether where a client stands is where the console stands: its role may set all that a scene can hold.
+    fn stands_for_all(&self, by: By) -> bool {
+        let desk = self.mixer.desk();
+        let held = desk.tree().entries().iter().enumerate().filter(|(_, entry)| scene::is_held(desk.spec(), entry));
+        held.into_iter().all(|(at, _)| self.may_write(by, ParamId(at as u32)))
+    }
+
+    /// Does something from where a client stands for itself: where the console stands, until it goes elsewhere.
+    fn apart<R>(&mut self, by: By, what: impl FnOnce(&mut Self) -> R) -> R {
+        let here = self.scenes.standing();
+        let at_console = Place { present: here.present.clone(), selected: here.selected.clone() };
+        let own = self.clients.get_mut(by.client).and_then(|c| c.place.take());
+        let mut place = own.clone().unwrap_or_else(|| at_console.clone());
+        self.scenes.exchange(&mut place.present, &mut place.selected);
+        let done = what(self);
+        self.scenes.exchange(&mut place.present, &mut place.selected);
+        let moved = (&place.present, &place.selected) != (&at_console.present, &at_console.selected);
+        if let Some(client) = self.clients.get_mut(by.client) {
+            client.place = (own.is_some() || moved).then_some(place);
+        }
+        done
+    }
+
+    fn any_scene(&mut self, by: By, scene: Scene, now: u64) -> Result<(), String> {
         let from = by.client;
         match scene {
             Scene::Store { name, scope } => self.store_scene(by, &name, &scope, now),
@@ -173,8 +212,10 @@ impl<M: Mixer> Hub<M> {
         let entries = desk.tree().entries().iter().enumerate();
         let held = entries.filter(|(at, entry)| scene::is_held(desk.spec(), entry) && within.as_ref().is_none_or(|w| w[*at]));
         let values: Vec<(ParamId, Value)> = held.map(|(at, _)| (ParamId(at as u32), desk.values()[at].clone())).collect();
-        let (job, name) = self.scenes.store(name, &values)?;
-        self.when_saved(by.client, job, "/scene/store", vec![Arg::from(name), Arg::Int(values.len() as i32)], now);
+        let (job, name, other) = self.scenes.store(name, &values)?;
+        let mut answer = vec![Arg::from(name), Arg::Int(values.len() as i32)];
+        answer.extend(other.map(|other| Arg::from(format!("in place of {}, which is the same file", quoted(&other)))));
+        self.when_saved(by.client, job, "/scene/store", answer, now);
         Ok(())
     }
 
@@ -217,7 +258,9 @@ impl<M: Mixer> Hub<M> {
         let before = self.scenes.standing().clone();
         self.scenes.recalled(file);
         self.remember(by.client, Sort::Recall(scene.name.clone()), now);
-        self.remember_standing(by.client, before);
+        if self.stands_for_all(by) {
+            self.remember_standing(by.client, before);
+        }
         let mut answer = vec![Arg::from(scene.name.as_str()), Arg::Int(changed as i32)];
         page(&mut answer, 0, skipped.into_iter().map(|s| vec![Arg::from(s)]));
         self.reply(by.client, address, answer, now);
@@ -228,7 +271,13 @@ impl<M: Mixer> Hub<M> {
     pub(super) fn recall_ahead(&mut self, by: By, scene: &Scene) -> Result<Vec<(ParamId, Value)>, String> {
         let (file, scope) = match scene {
             Scene::Recall { name, fade, scope } if fade.is_none_or(|f| f.0.is_zero()) => (self.scenes.find(name)?, &scope[..]),
-            Scene::Go => (self.scenes.upcoming()?, &[][..]),
+            Scene::Go => {
+                let file = match self.stands_for_all(by) {
+                    true => self.scenes.upcoming()?,
+                    false => self.apart(by, |hub| hub.scenes.upcoming())?,
+                };
+                (file, &[][..])
+            }
             _ => return Ok(Vec::new()),
         };
         if self.scenes.read(&file)?.fade.is_some() && !matches!(scene, Scene::Recall { fade: Some(_), .. }) {

@@ -8,9 +8,6 @@ use headroom_dsp::tree::ParamId;
 use headroom_protocol::intent::ClientId;
 use headroom_protocol::osc::encode::Arg;
 
-/// What every role is told: how the sound is.
-const FOR_ALL: &[&str] = &["backend", "running", "rate", "period", "xruns", "outages"];
-
 /// What happened since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
@@ -79,14 +76,19 @@ impl<M: Mixer> Hub<M> {
         watches.into_iter().any(|watch| watch.wants(id))
     }
 
-    /// Names and values, in turn: those that the role reads below `/status`, and how the sound is.
+    /// Whether a role reads any of it.
+    pub(super) fn may_read_status(&self, by: By) -> bool {
+        self.standing.ids().any(|id| self.may_read(by, id))
+    }
+
+    /// Names and values, in turn: those that the role reads below `/status`.
     pub(super) fn status(&mut self, by: By, now: u64) {
         // What the same client sent before shows in what it asks now.
         self.standing.forget_look();
         self.look_at_figures(now);
         let mut words = Vec::new();
         for (id, path, decl, value) in self.standing.named() {
-            if self.may_read(by, id) || FOR_ALL.contains(&path.as_str()) {
+            if self.may_read(by, id) {
                 words.extend([Arg::from(path.replace('/', "-")), headroom_protocol::coerce::answer(decl, value)]);
             }
         }

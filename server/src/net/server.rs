@@ -8,7 +8,7 @@ use super::tcp::{Connection, Fate};
 use super::udp::{BATCH, Batch};
 use crate::backend::realtime::monotonic_nanos;
 use crate::hub::Hub;
-use crate::hub::client::Way;
+use crate::hub::client::{Way, one_host};
 use crate::hub::mixer::Mixer;
 use crate::hub::roles::Standing;
 use crate::rig::settings::Peer;
@@ -158,7 +158,7 @@ pub struct Server<M> {
     ready: Vec<Token>,
     /// By token.
     shares: Vec<Share>,
-    /// By host: what all its connections had, so that many have no more than one.
+    /// By host: what all its connections and sockets had, so that many have no more than one.
     hosts: HashMap<IpAddr, Share, foldhash::fast::RandomState>,
     /// Packets of senders on the common socket since the last sweep.
     senders: HashMap<SocketAddr, u32, foldhash::fast::RandomState>,
@@ -380,10 +380,11 @@ impl<M: Mixer + 'static> Server<M> {
         &mut self.shares[token.0]
     }
 
-    /// The host of a connection.
+    /// The host of a connection, or of a client with a socket of its own.
     fn host(&self, token: Token) -> Option<IpAddr> {
         match self.ends.get(token.0.checked_sub(FIRST)?) {
-            Some(Some(End::Stream(connection))) => Some(connection.host),
+            Some(Some(End::Stream(connection))) => Some(one_host(connection.host)),
+            Some(Some(End::Own { client, .. })) => Some(one_host(client.ip())),
             _ => None,
         }
     }
@@ -405,29 +406,38 @@ impl<M: Mixer + 'static> Server<M> {
         self.least(now).map_or(0, |(had, _)| had.saturating_sub(MOST_OF_TIME - 1) * 2)
     }
 
-    /// Who of those that are ready had least of the time, and its place among them. What a client sent before it had a
-    /// socket of its own comes first, so that one waits.
+    /// Who of those that are ready had least of the time, and its place among them: first by host, so that one with
+    /// many sockets has no more than one with one, then by socket. What a client sent before it had a socket of its own
+    /// comes first, so that one waits.
     fn least(&mut self, now: u64) -> Option<(u64, usize)> {
-        let mut least: Option<(u64, usize)> = None;
+        let mut least: Option<((bool, u64, u64), u64, usize)> = None;
         for at in 0..self.ready.len() {
             let token = self.ready[at];
             let end = token.0.checked_sub(FIRST).and_then(|end| self.ends.get(end));
             if matches!(end, Some(Some(End::Own { hold, .. })) if hold.waits(self.passed, now)) {
                 continue;
             }
-            let mut had = match self.host(token) {
-                Some(host) => self.hosts.entry(host).or_default().had(now),
-                None => self.share(token).had(now),
-            };
-            if token == COMMON {
+            let own = self.share(token).had(now);
+            let of_host = self.host(token).map(|host| self.hosts.entry(host).or_default().had(now));
+            let (by_host, had) = match of_host {
                 // Who is behind it is limited one by one.
-                had = (had / COMMON_WEIGHT).min(MOST_OF_TIME - 1);
-            }
-            if least.is_none_or(|(least, _)| had < least) {
-                least = Some((had, at));
+                _ if token == COMMON => (own / COMMON_WEIGHT, (own / COMMON_WEIGHT).min(MOST_OF_TIME - 1)),
+                // A flood over one socket leaves the others of its host what they need.
+                Some(host) if self.is_datagrams(token) => (host, own),
+                Some(host) => (host, host),
+                None => (own, own),
+            };
+            // Who has to wait keeps nobody else waiting.
+            let rank = (had >= MOST_OF_TIME, by_host, own);
+            if least.is_none_or(|(least, ..)| rank < least) {
+                least = Some((rank, had, at));
             }
         }
-        least
+        least.map(|(_, had, at)| (had, at))
+    }
+
+    fn is_datagrams(&self, token: Token) -> bool {
+        token.0.checked_sub(FIRST).is_some_and(|at| matches!(self.ends.get(at), Some(Some(End::Own { .. }))))
     }
 
     /// False where the server is to end.

@@ -2,6 +2,7 @@
 
 use super::tcp::TURN;
 use super::udp::BATCH;
+use crate::hub::client::one_host;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -141,9 +142,63 @@ impl Crowd {
     }
 }
 
+/// A connection in a full table.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// Where it comes from.
+    pub host: IpAddr,
+    /// It gave a token that a role has.
+    pub logged_in: bool,
+    /// It never said anything.
+    pub silent: bool,
+    /// When it was last heard of, in nanoseconds.
+    pub heard: u64,
+}
+
+/// Which holder of a full table gives way to one more of a host: of the host that has most, the one that never said
+/// anything or was silent for longest. Who logged in keeps its place, and nobody gives way to a host that has as many.
+pub fn gives_way(all: &[Holder], host: IpAddr) -> Option<usize> {
+    let mut guests: HashMap<IpAddr, usize> = HashMap::new();
+    all.iter().filter(|h| !h.logged_in).for_each(|h| *guests.entry(one_host(h.host)).or_default() += 1);
+    let own = all.iter().filter(|h| one_host(h.host) == one_host(host)).count();
+    let (from, most) = guests.into_iter().max_by_key(|(host, count)| (*count, *host))?;
+    if most <= own + 1 {
+        return None;
+    }
+    let of_them = all.iter().enumerate().filter(|(_, h)| !h.logged_in && one_host(h.host) == from);
+    of_them.min_by_key(|(_, h)| (!h.silent, h.heard)).map(|(at, _)| at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_full_table_the_host_with_most_gives_way_and_who_logged_in_stays() {
+        let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let holder = |host, heard| Holder { host, logged_in: false, silent: false, heard };
+        let mut all: Vec<Holder> = (0..256).map(|n| holder(ip(1 + (n % 4) as u8), 1_000 - n)).collect();
+        all[0] = Holder { logged_in: true, ..all[0] };
+        // Hosts come until all have as many; then nobody gives way.
+        let mut kicked = 0;
+        while let Some(at) = gives_way(&all, ip(9)) {
+            assert!(at != 0 && all[at].host != ip(9));
+            all[at] = holder(ip(9), 2_000);
+            kicked += 1;
+        }
+        assert!((49..=52).contains(&kicked), "{kicked}");
+        // Of one host the longest silent, and before it who never said anything.
+        let mut few = vec![holder(ip(1), 5), holder(ip(1), 3), holder(ip(1), 9)];
+        assert_eq!(gives_way(&few, ip(2)), Some(1));
+        few[2].silent = true;
+        assert_eq!(gives_way(&few, ip(2)), Some(2));
+        few.iter_mut().for_each(|h| h.logged_in = true);
+        assert_eq!(gives_way(&few, ip(2)), None);
+        // One host of IPv6 has as many addresses as it likes.
+        let v6 = |low: u16| IpAddr::from([0xfd00, 0, 0, 1, 0, 0, 0, low]);
+        assert!(gives_way(&[holder(v6(1), 1), holder(v6(2), 2), holder(v6(3), 3)], v6(4)).is_none());
+        assert!(gives_way(&[holder(v6(1), 1), holder(v6(2), 2), holder(v6(3), 3)], ip(4)).is_some());
+    }
 
     #[test]
     fn drops_are_counted_once_whatever_the_order() {

@@ -85,7 +85,9 @@ impl Diagnostic {
 
     /// Adds the nearest of `allowed` as a suggestion, else all of them.
     pub fn suggest<'a>(&mut self, word: &str, allowed: impl IntoIterator<Item = &'a str>) -> &mut Self {
-        let allowed: Vec<&str> = allowed.into_iter().collect();
+        let mut allowed: Vec<&str> = allowed.into_iter().collect();
+        let mut seen = std::collections::HashSet::new();
+        allowed.retain(|name| seen.insert(*name));
         match nearest(word, allowed.iter().copied()) {
             Some(near) => self.help(format!("did you mean `{near}`?")),
             None if allowed.is_empty() => self,
@@ -115,25 +117,13 @@ impl Report {
         Report { document: Arc::new(Document { file: file.into(), text: text.into() }), items: Vec::new() }
     }
 
-    /// Takes a part of the text out of all that is shown, such as a token.
+    /// Takes a part of the text out of all that is shown, such as a token. Lines stay lines.
     pub fn hide(&mut self, span: &Range<usize>) {
         let document = &*self.document;
         let span = document.within(span);
-        let text = format!("{}{}{}", &document.text[..span.start], "*".repeat(span.len()), &document.text[span.end..]);
+        let hidden: String = document.text[span.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+        let text = format!("{}{hidden}{}", &document.text[..span.start], &document.text[span.end..]);
         self.document = Arc::new(Document { file: document.file.clone(), text: text.into() });
-    }
-
-    /// Takes out of all that is shown whatever may be a token, where the text could not be read.
-    pub fn hide_tokens(&mut self) {
-        let text = self.document.text.clone();
-        let mut at = 0;
-        for line in text.split_inclusive('\n') {
-            let value = line.find("token").and_then(|t| Some(t + line[t..].find('=')? + 1));
-            if let Some(value) = value {
-                self.hide(&(at + value..at + line.trim_end().len().max(value)));
-            }
-            at += line.len();
-        }
     }
 
     /// Takes in what was found in another file.
@@ -328,6 +318,13 @@ mod tests {
         assert_eq!(nearest("zebra", names), None);
         assert_eq!(nearest("invert", ["polarity", "pan"]), Some("polarity"));
         assert_eq!(nearest("compressor", ["hpf", "comp"]), Some("comp"));
+    }
+
+    #[test]
+    fn a_name_is_allowed_once() {
+        let mut report = Report::new("a.toml", "x");
+        report.error(&(0..1), "x".into(), "").suggest("zebra", ["name", "fader", "name"]);
+        assert_eq!(report.items[0].help.as_deref(), Some("allowed here: `name`, `fader`"));
     }
 
     #[test]

@@ -324,6 +324,26 @@ impl Settings {
         self.access.as_deref().unwrap_or_else(closed)
     }
 
+    /// What differs from the settings that a program started with and only the next start brings, a sentence each. Under
+    /// JACK rate and period are the server's.
+    pub fn later(&self, started: &Settings, internal: bool) -> Vec<String> {
+        let (audio, was) = (&self.audio, &started.audio);
+        let off = || "off".to_string();
+        let web = |at: Option<SocketAddr>| at.map_or_else(off, |at| at.to_string());
+        let word = |backend: Backend| Backend::NAMES[backend as usize].to_string();
+        let all = [
+            ("[osc] listen", started.osc.listen.to_string(), self.osc.listen.to_string(), true),
+            ("[http] listen", web(started.http), web(self.http), true),
+            ("[audio] backend", word(was.backend), word(audio.backend), true),
+            ("[audio] client", was.client.clone(), audio.client.clone(), !internal),
+            ("[audio] rate", was.rate.to_string(), audio.rate.to_string(), internal),
+            ("[audio] period", was.period.to_string(), audio.period.to_string(), internal),
+        ];
+        let differs = all.into_iter().filter(|(_, was, is, counts)| *counts && was != is);
+        let say = |(key, was, is, _)| format!("{key} stays {was} until the next start: a reload does not take {is}");
+        differs.map(say).collect()
+    }
+
     /// Takes files of tokens from a folder, where they have no whole path.
     pub fn anchor(&mut self, folder: &Path) {
         for role in &mut self.roles {
@@ -353,6 +373,29 @@ impl Default for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_a_start_brings_is_told_and_nothing_else() {
+        let read = |text: &str| crate::rig::parse(text, "a.toml").unwrap().settings;
+        let was = read("");
+        assert_eq!(was.later(&was, true), [""; 0]);
+        let now = read(
+            "[osc]\nlisten = \"0.0.0.0:9001\"\nallow = [\"10/8\"]\n[http]\nlisten = \"\"\n\
+             [audio]\nbackend = \"internal\"\nrate = 96000\nperiod = 128\nclient = \"desk\"",
+        );
+        let keys = |internal| {
+            let all = now.later(&was, internal);
+            all.iter().map(|what| what.split(" stays").next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let both = ["[osc] listen", "[http] listen", "[audio] backend"];
+        assert_eq!(keys(true), [&both[..], &["[audio] rate", "[audio] period"]].concat());
+        assert_eq!(keys(false), [&both[..], &["[audio] client"]].concat());
+        let said = now.later(&was, true);
+        assert!(
+            said[1].starts_with("[http] listen stays 0.0.0.0:8080 until the next start") && said[1].ends_with("off"),
+            "{said:?}"
+        );
+    }
 
     #[test]
     fn networks_hold_their_addresses() {

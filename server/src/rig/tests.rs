@@ -533,3 +533,20 @@ fn a_rig_of_more_strips_than_there_can_be_is_refused_where_the_first_too_many_st
         assert!(error.contains("at most 1024 channels and buses") && error.contains("big.toml:2049:1"), "{error}");
     }
 }
+
+#[test]
+fn a_pipe_is_no_rig() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rig.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let error = super::load(&path).unwrap_err().to_string();
+    assert!(error.contains("no file but a pipe"), "{error}");
+}
+
+#[test]
+fn the_rig_of_the_readme_is_a_rig() {
+    let readme = include_str!("../../../README.md");
+    let section = readme.split("## A rig of your own").nth(1).and_then(|s| s.split("\n## ").next()).unwrap();
+    let text = section.split("```toml\n").nth(1).and_then(|s| s.split("```").next()).unwrap();
+    parse(text, "README.md").unwrap();
+}

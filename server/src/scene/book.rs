@@ -54,6 +54,9 @@ impl From<Unread> for String {
     }
 }
 
+/// The job that writes a scene, its name, and the other name of the one that it replaced.
+type Stored = (Option<u64>, String, Option<String>);
+
 type Read = Result<Arc<Scene>, Unread>;
 
 /// See the module documentation.
@@ -111,6 +114,12 @@ impl Book {
     pub fn stand(&mut self) -> &mut Standing {
         self.changed = true;
         &mut self.standing
+    }
+
+    /// Stands elsewhere for a while: the scene that was recalled last, and the one chosen, change places with these.
+    pub fn exchange(&mut self, present: &mut Option<String>, selected: &mut Option<String>) {
+        std::mem::swap(&mut self.standing.present, present);
+        std::mem::swap(&mut self.standing.selected, selected);
     }
 
     /// Whether that changed since the last call.
@@ -180,18 +189,20 @@ impl Book {
         })
     }
 
-    /// Holds values as a scene, in place of one of that name; the job that writes it, if any, and the scene's name.
+    /// Holds values as a scene, in place of one of that name; the job that writes it, if any, the scene's name, and the
+    /// other name of the one before.
     ///
     /// # Errors
     /// Where the name cannot be one, or there are too many.
-    pub fn store(&mut self, name: &str, values: &[(ParamId, Value)]) -> Result<(Option<u64>, String), String> {
+    pub fn store(&mut self, name: &str, values: &[(ParamId, Value)]) -> Result<Stored, String> {
         self.refresh();
         let file = file_of(name)?;
-        let (notes, fade) = self.title(&file);
+        let (other, notes, fade) = self.title(&file);
         if !self.order.contains(&file) && self.order.len() >= MOST {
             return Err(format!("there are {MOST} scenes"));
         }
         let name = name.trim().to_owned();
+        let other = other.filter(|other| *other != name);
         let scene = Scene { name: name.clone(), notes, fade, values: values.to_vec(), gone: Vec::new() };
         let text = format::write(&scene, values, &self.layout, &self.tree);
         let job = self.put(&file, scene, text)?;
@@ -199,18 +210,18 @@ impl Book {
             self.order.push(file);
             self.save_order()?;
         }
-        Ok((job, name))
+        Ok((job, name, other))
     }
 
-    /// Notes and fade of the scene in a file, which the next one of that name keeps.
-    fn title(&mut self, file: &str) -> (String, Option<(f64, Shape)>) {
+    /// Name, notes and fade of the scene in a file; the next one there keeps the latter two.
+    fn title(&mut self, file: &str) -> (Option<String>, String, Option<(f64, Shape)>) {
         if self.leaving.contains_key(file) {
             return Default::default();
         }
         match (self.read(file), self.known.get(file)) {
-            (Ok(scene), _) => (scene.notes.clone(), scene.fade),
+            (Ok(scene), _) => (Some(scene.name.clone()), scene.notes.clone(), scene.fade),
             // A disk that fails takes nothing along: they are what they were.
-            (Err(Unread::Disk(_)), Some((_, Ok(scene)))) => (scene.notes.clone(), scene.fade),
+            (Err(Unread::Disk(_)), Some((_, Ok(scene)))) => (Some(scene.name.clone()), scene.notes.clone(), scene.fade),
             (Err(Unread::Disk(why)), _) => {
                 tracing::warn!(file, "what notes and fade the scene had is not known: {why}; its file stays as the one before");
                 Default::default()

@@ -98,6 +98,22 @@ fn a_directory_in_its_place_is_set_aside_too() {
 }
 
 #[test]
+fn a_pipe_in_its_place_is_set_aside_and_waited_for_by_nobody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = open(dir.path());
+    let pipe = |path: &Path| {
+        let done = std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo");
+        assert!(done.success());
+    };
+    pipe(store.path());
+    pipe(&store.beside("tmp"));
+    assert_eq!(store.load(), Memory::default());
+    store.write(&bytes("-6")).expect("it can be written");
+    assert_eq!(store.load(), memory("-6"));
+    assert!(names(&store).iter().any(|n| n.contains("damaged")), "{:?}", names(&store));
+}
+
+#[test]
 fn setting_aside_deletes_nothing_however_often() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut store = open(dir.path());

@@ -27,6 +27,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn replace(path: &Path, tmp: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Whatever stands there is of an earlier attempt, or a pipe that would be waited for.
+    let _ = fs::remove_file(tmp);
     let mut file = File::create(tmp)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -49,6 +49,11 @@ impl Draft {
         Draft { path: to.with_file_name(format!(".{name}.part")), to: to.to_owned(), kept: false }
     }
 
+    /// Where it is for now.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Gives it its name, when all of it is on the disk.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ pub struct Storm {
 impl Storm {
     /// Finds out what there is to move.
     pub fn new(at: SocketAddr, counts: Arc<Counts>) -> Result<Storm, Fail> {
-        let mut client = Client::connect(at)?;
+        let mut client = Client::connect(at, None)?;
         let mut moved = Vec::new();
         for (pattern, low, high) in MOVED {
             // A rig without such a processor has no such address.

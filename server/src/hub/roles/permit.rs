@@ -105,7 +105,9 @@ impl<M: Mixer> Hub<M> {
             Intent::Nothing | Intent::Info | Intent::Ping(_) | Intent::Login(_) => intent,
             _ if by.role == RoleId::NONE => return Err(UNKNOWN.into()),
             // What these tell is narrowed to what the client sees where it is told.
-            Intent::Subscribe(_) | Intent::Unsubscribe(_) | Intent::Sync(_) | Intent::ClientPort(_) | Intent::Status => intent,
+            Intent::Subscribe(_) | Intent::Unsubscribe(_) | Intent::Sync(_) | Intent::ClientPort(_) => intent,
+            Intent::Status if self.may_read_status(by) => intent,
+            Intent::Status => return Err(UNKNOWN.into()),
             Intent::Ask(target) if self.may_read(by, target.param) => intent,
             Intent::Ask(_) => return Err(UNKNOWN.into()),
             Intent::AskAll(mut targets) => {

@@ -217,7 +217,7 @@ impl Mixer for BenchMixer {
         self.desk = new;
         self.meters = adopt(&mut self.desk, Some(&before), &mut self.handle, &mut self.metering);
         self.networks += 1;
-        Ok(Reloaded { rig })
+        Ok(Reloaded { rig, later: Vec::new() })
     }
     fn events(&mut self) -> Vec<BackendEvent> {
         Vec::new()

@@ -176,3 +176,19 @@ fn a_bundle_carries_a_preset_with_what_else_it_sets() {
     bench.run(60 * STEP);
     assert_eq!((bench.number(one, "/ch/1/eq/2/gain"), bench.number(one, "/ch/1/comp/ratio")), (-6.0, 8.0));
 }
+
+#[test]
+fn there_is_a_most_of_presets_and_all_of_them_are_listed() {
+    let (mut bench, one, folder) = at_home();
+    let presets = folder.path().join("presets");
+    fs::create_dir_all(&presets).unwrap();
+    for n in 0..255 {
+        fs::write(presets.join(format!("my-{n}.toml")), "for = \"aux\"\n").unwrap();
+    }
+    assert_eq!(said(&mut bench, one, "/preset/save", &["kick", "the-last"]).0, "/preset/save");
+    refused(&mut bench, one, "/preset/save", &["kick", "one-more"], "there are 256 presets");
+    assert_eq!(said(&mut bench, one, "/preset/save", &["kick", "my-7"]).0, "/preset/save");
+    let (_, list) = said(&mut bench, one, "/preset/list", &[]);
+    let own = list.chunks(2).filter(|p| p[0].clone().string().is_some_and(|n| n.starts_with("my-") || n == "the-last"));
+    assert_eq!(own.count(), 256);
+}

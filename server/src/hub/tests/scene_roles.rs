@@ -190,3 +190,38 @@ fn a_recall_for_later_meets_its_role_before_the_engine_does() {
     assert_eq!(band.levels(), [0.0, -30.0, -30.0, 0.0]);
     assert_eq!(band.bench.output().last().copied(), before, "main goes on as it was");
 }
+
+#[test]
+fn a_role_that_sets_a_part_moves_a_place_of_its_own_and_not_the_consoles() {
+    let mut band = band();
+    let (engineer, monitor) = (band.engineer, band.monitor);
+    for name in ["Two", "Three", "Four"] {
+        band.say(engineer, "/scene/store", &[text(name)]);
+    }
+    let name = |said: (String, Vec<OscType>)| said.1[0].clone().string().unwrap();
+    band.say(engineer, "/scene/recall", &[text("quiet")]);
+    // As long as it went nowhere it stands where the console does.
+    assert_eq!(name(band.say(monitor, "/scene/go", &[])), "Two");
+    assert_eq!(name(band.say(monitor, "/scene/go", &[])), "Three");
+    assert_eq!(name(band.say(engineer, "/scene/go", &[])), "Two", "front of house goes on where it was");
+    assert_eq!(name(band.say(monitor, "/scene/go", &[])), "Four");
+    band.say(engineer, "/scene/recall", &[text("quiet")]);
+    assert_eq!(name(band.say(engineer, "/scene/next", &[])), "Two");
+    band.say(monitor, "/scene/recall", &[text("four")]);
+    assert_eq!(name(band.say(engineer, "/scene/go", &[])), "Two", "what was chosen stays chosen");
+    // What it takes back is its own, too.
+    assert_eq!(band.say(monitor, "/undo", &[]).0, "/undo");
+    assert_eq!(name(band.say(engineer, "/scene/go", &[])), "Three");
+}
+
+#[test]
+fn a_scene_stored_over_another_name_says_so() {
+    let mut band = band();
+    let engineer = band.engineer;
+    assert_eq!(band.say(engineer, "/scene/store", &[text("Quiet")]).1.len(), 2);
+    let (told, said) = band.say(engineer, "/scene/store", &[text("Quiet!")]);
+    assert_eq!(
+        (told.as_str(), said.len(), &said[2]),
+        ("/scene/store", 3, &text("in place of \"Quiet\", which is the same file"))
+    );
+}

@@ -1,12 +1,12 @@
 //! What has a token: connections that come and go, sockets of clients, and how many there may be.
 
 use super::{COMMON, End, FIRST, Hold, Server, register};
-use crate::hub::client::Way;
+use crate::hub::client::{Way, one_host};
 use crate::hub::mixer::Mixer;
 use crate::hub::peers;
 use crate::hub::roles::Standing;
 use crate::net::server::Event;
-use crate::net::share::{Served, Share, newer};
+use crate::net::share::{Holder, Served, Share, gives_way, newer};
 use crate::net::tcp::Connection;
 use crate::net::udp;
 use headroom_protocol::intent::ClientId;
@@ -56,22 +56,28 @@ impl<M: Mixer + 'static> Server<M> {
         again
     }
 
-    /// Room for one more connection of a host, if need be in place of one that never said anything.
+    /// Room for one more connection of a host, if need be in place of another: of the same host one that never said
+    /// anything where that host has all it may have, else one of the host that has most.
     fn make_room(&mut self, host: IpAddr) -> bool {
-        let hub = &self.hub;
         let streams = self.ends.iter().enumerate().filter_map(|(at, end)| match end {
-            Some(End::Stream(connection)) => Some((at, connection, hub.client(connection.client).and_then(|c| c.way.host()))),
+            Some(End::Stream(c)) => {
+                let logged_in = self.hub.client(c.client).is_some_and(|c| c.is_logged_in());
+                Some((at, Holder { host: c.host, logged_in, silent: c.is_silent(), heard: c.heard() }))
+            }
             _ => None,
         });
-        let streams: Vec<_> = streams.collect();
-        let own = streams.iter().filter(|s| s.2 == Some(host)).count();
-        let crowded = own >= CONNECTIONS_OF_A_HOST;
-        if !crowded && streams.len() < CONNECTIONS {
+        let (places, holders): (Vec<usize>, Vec<Holder>) = streams.unzip();
+        let is_own = |h: &Holder| one_host(h.host) == one_host(host);
+        let found = if holders.iter().filter(|h| is_own(h)).count() >= CONNECTIONS_OF_A_HOST {
+            let silent = holders.iter().enumerate().filter(|(_, h)| h.silent && is_own(h));
+            silent.min_by_key(|(_, h)| h.heard).map(|(at, _)| at)
+        } else if holders.len() < CONNECTIONS {
             return true;
-        }
-        let silent = streams.iter().filter(|s| s.1.is_silent() && (!crowded || s.2 == Some(host)));
-        let Some(at) = silent.min_by_key(|s| s.1.heard()).map(|s| s.0) else { return false };
-        self.end(at);
+        } else {
+            gives_way(&holders, host)
+        };
+        let Some(at) = found else { return false };
+        self.end(places[at]);
         true
     }
 

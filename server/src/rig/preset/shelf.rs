@@ -17,8 +17,8 @@ pub const FOLDER: &str = "presets";
 pub const LONGEST_NAME: usize = 64;
 /// Largest file, in bytes.
 const LARGEST: u64 = 64 * 1024;
-/// Files of a folder that are listed.
-const MOST: usize = 256;
+/// Files of a folder: so many are listed, and no more are saved.
+pub const MOST: usize = 256;
 /// Names in a message.
 const NAMED: usize = 64;
 
@@ -114,11 +114,21 @@ impl Shelf {
 
     /// All names, in order.
     pub fn names(&self) -> Vec<String> {
-        let name = |file: &str| file.strip_suffix(".toml").filter(|n| is_name(n)).map(str::to_owned);
-        let own = self.folder.as_ref().and_then(|f| whole::entries(f, MOST, name).ok());
-        let mut names: BTreeSet<String> = own.into_iter().flatten().collect();
+        let mut names: BTreeSet<String> = self.own_names().into_iter().take(MOST).collect();
         names.extend(BUILT_IN.iter().map(|(id, _)| (*id).to_string()));
         names.into_iter().collect()
+    }
+
+    fn own_names(&self) -> Vec<String> {
+        let name = |file: &str| file.strip_suffix(".toml").filter(|n| is_name(n)).map(str::to_owned);
+        self.folder.as_ref().and_then(|f| whole::entries(f, 4 * MOST, name).ok()).unwrap_or_default()
+    }
+
+    /// Whether there is room for a file of this name, beside those that are on their way to the disk.
+    pub fn has_room(&self, name: &str, under_way: &[&str]) -> bool {
+        let mut names: BTreeSet<String> = self.own_names().into_iter().collect();
+        names.extend(under_way.iter().map(|name| (*name).to_owned()));
+        names.len() < MOST || names.contains(name)
     }
 
     /// The name that somebody may have meant.

@@ -318,8 +318,6 @@ impl Reader<'_> {
             self.report.error(&node.span, "a token cannot be empty".into(), "expected a token");
             return None;
         }
-        // Findings show lines of the file.
-        self.report.hide(&node.span);
         self.report
             .warning(&node.span, "this token stands in clear".into(), "anyone who reads the rig can log in")
             .help("`headroom token` makes one with its hash, \"sha256:…\"; or name a file, \"file:/etc/headroom/token\"");
