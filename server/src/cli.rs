@@ -13,6 +13,7 @@ mod check;
 mod client;
 mod job;
 mod latency;
+mod layout;
 mod master;
 mod new;
 mod ports;
@@ -93,8 +94,8 @@ enum Command {
     Run(run::RunArgs),
     /// One message to a running server; prints the value that holds.
     Send(send::SendArgs),
-    /// A tablet layout of a rig (not built yet).
-    Layout(Later),
+    /// A layout of a rig for a tablet: TouchOSC, Open Stage Control.
+    Layout(layout::LayoutArgs),
     /// A rig from another console's scene (not built yet).
     Import(Later),
     /// MIDI surfaces (not built yet).
@@ -173,7 +174,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Master(args) => master::run(&args),
-        Command::Layout(_) => later("layout"),
+        Command::Layout(args) => layout::run(&args),
         Command::Import(_) => later("import"),
         Command::Midi(_) => later("midi"),
         Command::Status(args) => status::run(&args),

@@ -25,6 +25,7 @@ mod preset;
 pub mod query;
 pub mod roles;
 mod scene;
+pub mod sketch;
 mod status;
 mod taps;
 mod timed;
@@ -468,6 +469,7 @@ impl<M: Mixer> Hub<M> {
             meters: self.mixer.meters(),
             standing: &self.standing,
             frame: self.mixer.frame_now(),
+            ids: false,
         };
         let figures = view.figures();
         if self.figures.len() != figures.len() {
@@ -488,7 +490,8 @@ impl<M: Mixer> Hub<M> {
         }
         let Some(mut watch) = client.watch.take() else { return };
         let frame = mixer.frame_now();
-        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame };
+        let ids = client.ids;
+        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame, ids };
         watch.pump(&mut Recipient { id, client, view: &view, out, revision, now });
         client.watch = Some(watch);
     }

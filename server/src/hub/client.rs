@@ -81,6 +81,8 @@ pub struct Client {
     pub role: RoleId,
     /// Other port of its host that answers go to.
     pub port: Option<u16>,
+    /// It is told addresses by id.
+    pub ids: bool,
     /// What it subscribed to.
     pub watch: Option<Box<Watch>>,
     /// Where its log lines belong.
@@ -118,6 +120,7 @@ impl Client {
             standing,
             role,
             port: None,
+            ids: false,
             watch: None,
             span,
             seen: now,

@@ -185,11 +185,16 @@ impl<M: Mixer> Hub<M> {
         }
     }
 
+    fn hears_ids(&self, client: ClientId) -> bool {
+        self.clients.get(client).is_some_and(|c| c.ids)
+    }
+
     /// Answers with the present value of one address.
     fn tell(&mut self, to: ClientId, target: Target, now: u64) {
         self.refresh(&[target], now);
+        let ids = self.hears_ids(to);
         let Hub { mixer, space, board, out, standing, .. } = self;
-        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now() };
+        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now(), ids };
         let begun = out.message(&view.address(target), view.told(target));
         self.answer(to, begun, now);
     }
@@ -197,6 +202,7 @@ impl<M: Mixer> Hub<M> {
     /// Present values as bundles that fit a datagram, as far as the client may be sent them.
     fn tell_many(&mut self, to: ClientId, targets: &[Target], now: u64) {
         self.refresh(targets, now);
+        let ids = self.hears_ids(to);
         let mut rest = targets;
         while !rest.is_empty() {
             if !self.clients.get_mut(to).is_some_and(|c| c.has_credit(now)) {
@@ -204,7 +210,7 @@ impl<M: Mixer> Hub<M> {
                 return;
             }
             let Hub { mixer, space, board, out, standing, .. } = self;
-            let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now() };
+            let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now(), ids };
             let begun = out.bundle();
             while let Some((target, behind)) = rest.split_first()
                 && out.element(begun, DATAGRAM, &view.address(*target), view.told(*target))

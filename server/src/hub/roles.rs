@@ -15,7 +15,7 @@
 //! | `/safe` | has a write pattern that matches the command, and sets all that is kept out |
 //! | `/undo`, `/redo` | is any but `none`: they take back what the client did, where it may still set it |
 //! | `/undo recall` | may recall, and sets all that the recall changed |
-//! | `/subscribe`, `/unsubscribe`, `/sync`, `/client/port` | is any but `none`: they concern the client alone |
+//! | `/subscribe`, `/unsubscribe`, `/sync`, `/client/port`, `/client/ids` | is any but `none`: they concern the client alone |
 
 use super::Hub;
 use super::client::Client;
@@ -292,7 +292,12 @@ impl<M: Mixer> Hub<M> {
             Intent::Nothing | Intent::Info | Intent::Ping(_) | Intent::Login(_) => intent,
             _ if by.role == RoleId::NONE => return Err(UNKNOWN.into()),
             // What these tell is narrowed to what the client sees where it is told.
-            Intent::Subscribe(_) | Intent::Unsubscribe(_) | Intent::Sync(_) | Intent::ClientPort(_) | Intent::Status => intent,
+            Intent::Subscribe(_)
+            | Intent::Unsubscribe(_)
+            | Intent::Sync(_)
+            | Intent::ClientPort(_)
+            | Intent::ClientIds(_)
+            | Intent::Status => intent,
             Intent::Ask(target) if self.may_read(by, target.param) => intent,
             Intent::Ask(_) => return Err(UNKNOWN.into()),
             Intent::AskAll(mut targets) => {
