@@ -174,7 +174,7 @@ fn a_layout_is_bound_to_what_is_there_and_is_told_by_id() {
     for pattern in tosc.wanted() {
         app.command("/subscribe", [text(pattern), OscType::Int(60)]);
     }
-    let mut other = server.osc();
+    let other = server.osc();
     for (n, address) in
         ["/norm/ch/kick/fader", "/ch/kick/mute", "/ch/keys/name", "/norm/bus/plate/reverb/time"].iter().enumerate()
     {

@@ -7,6 +7,7 @@ use crate::hub::mixer::Mixer;
 use crate::hub::roles::Standing;
 use crate::rig::settings::{ENGINEER, NONE};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headroom_protocol::layout::{Layout, open_stage_control, touchosc};
@@ -32,7 +33,7 @@ pub async fn touchosc<M: Mixer + 'static>(
     axum::Extension(ends): axum::Extension<Ends>,
     request: Request,
 ) -> Response {
-    answer(&shared, &ends, &request, &TOUCHOSC).await
+    answer(&shared, &ends, &request.into_parts().0, &TOUCHOSC).await
 }
 
 /// `/layout/open-stage-control.json`.
@@ -41,13 +42,13 @@ pub async fn open_stage_control<M: Mixer + 'static>(
     axum::Extension(ends): axum::Extension<Ends>,
     request: Request,
 ) -> Response {
-    answer(&shared, &ends, &request, &OPEN_STAGE_CONTROL).await
+    answer(&shared, &ends, &request.into_parts().0, &OPEN_STAGE_CONTROL).await
 }
 
 /// `?role=NAME` is the layout of another role, for the engineer.
-async fn answer<M: Mixer + 'static>(shared: &Arc<Shared<M>>, ends: &Ends, request: &Request, file: &'static File) -> Response {
-    let Some(asked) = Asked::read(request.uri()) else { return say(StatusCode::BAD_REQUEST, "the query is not UTF-8") };
-    let entry = match access::enter(shared, ends, request.headers(), asked.token.as_deref(), monotonic_nanos()).await {
+async fn answer<M: Mixer + 'static>(shared: &Arc<Shared<M>>, ends: &Ends, request: &Parts, file: &'static File) -> Response {
+    let Some(asked) = Asked::read(&request.uri) else { return say(StatusCode::BAD_REQUEST, "the query is not UTF-8") };
+    let entry = match access::enter(shared, ends, &request.headers, asked.token.as_deref(), monotonic_nanos()).await {
         Ok(entry) => entry,
         Err(response) => return response,
     };

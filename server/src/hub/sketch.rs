@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// See the module documentation.
 pub struct Sketch {
-    spec: GraphSpec,
+    spec: Arc<GraphSpec>,
     space: Arc<AddressSpace>,
     visible: Vec<bool>,
     writes: Vec<bool>,
