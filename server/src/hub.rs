@@ -15,6 +15,7 @@
 pub mod client;
 mod command;
 mod figures;
+mod foreign;
 mod login;
 mod message;
 pub mod meters;
@@ -110,6 +111,8 @@ pub struct Hub<M> {
     peers: Vec<ClientId>,
     new_peers: Option<Vec<Peer>>,
     roles: Roles,
+    /// Addresses of other apps.
+    foreign: foreign::Foreign,
     gate: login::Gate,
     /// Number of the last round that changed something, or of a batch; rising, and wrapping.
     revision: i32,
@@ -158,6 +161,7 @@ impl<M: Mixer> Hub<M> {
         let board = Board::new(desk.spec(), desk.tree());
         let params = space.len();
         let roles = Roles::new(settings, &space);
+        let foreign = foreign::Foreign::new(&settings.osc.maps, &space);
         let osc = &settings.osc;
         let standing = Figures::new(desk.tree(), wall().nanos);
         Hub {
@@ -173,6 +177,7 @@ impl<M: Mixer> Hub<M> {
             peers: Vec::new(),
             new_peers: (!osc.peers.is_empty()).then(|| osc.peers.clone()),
             roles,
+            foreign,
             gate: login::Gate::default(),
             revision: first_revision,
             first_revision,
@@ -293,6 +298,7 @@ impl<M: Mixer> Hub<M> {
     pub fn close(&mut self, id: ClientId) {
         self.watching.retain(|w| *w != id);
         self.history.forget(id);
+        self.foreign.forget(id);
         if let Some(client) = self.clients.remove(id) {
             client.span.in_scope(|| tracing::debug!(packets = client.packets, dropped = client.dropped, "gone"));
         }
@@ -341,6 +347,7 @@ impl<M: Mixer> Hub<M> {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
         }
+        self.tell_foreign(now);
         // Many subscribers are told one after the other, so that none keeps the hub from its sockets.
         let (count, before) = (self.watching.len(), self.out.len());
         for _ in 0..count {
@@ -361,6 +368,7 @@ impl<M: Mixer> Hub<M> {
                 next = next.min(watch.due());
             }
         }
+        next = next.min(self.foreign.due());
         self.timed_due().map_or(next, |due| next.min(due))
     }
 
@@ -406,6 +414,7 @@ impl<M: Mixer> Hub<M> {
         for id in &round {
             self.changed[id.0 as usize] = self.revision;
             self.in_round[id.0 as usize] = false;
+            self.foreign.changed(*id, self.maker[id.0 as usize]);
         }
         for client in &self.watching {
             let Some(watch) = self.clients.get_mut(*client).and_then(|c| c.watch.as_mut()) else { continue };
@@ -603,6 +612,7 @@ impl<M: Mixer> Hub<M> {
         self.figures.clear();
         self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();
+        self.foreign.rebuild(&settings.osc.maps, &self.space);
         self.set_roles(settings);
         for (_, client) in self.clients.iter_mut() {
             let sight = self.roles.sight(client.role, &self.space);

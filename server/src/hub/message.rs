@@ -30,6 +30,9 @@ impl<M: Mixer> Hub<M> {
     /// One message; `/error` to its sender where it fails.
     pub(super) fn message(&mut self, by: By, message: &Message<'_>, now: u64) {
         let from = by.client;
+        if !self.foreign.is_empty() && self.foreign(by, message, now) {
+            return;
+        }
         if is_pattern(message.address) {
             self.reach += effort(message.address);
         }
@@ -57,7 +60,7 @@ impl<M: Mixer> Hub<M> {
         self.ask_of(self.by(from), address, intent, now);
     }
 
-    fn ask_of(&mut self, by: By, address: &str, intent: Intent, now: u64) {
+    pub(super) fn ask_of(&mut self, by: By, address: &str, intent: Intent, now: u64) {
         match self.permit(by, intent) {
             Ok(permitted) => self.carry_out(by, address, permitted, now),
             Err(refusal) => {
@@ -160,7 +163,10 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// Who hears for a client: a peer of the rig where the client named that peer's port as its own.
-    fn ear(&self, from: ClientId) -> ClientId {
+    pub(super) fn ear(&self, from: ClientId) -> ClientId {
+        if let Some(ear) = self.hears_foreign() {
+            return ear;
+        }
         let other = self.clients.get(from).filter(|c| c.port.is_some()).and_then(Client::datagrams_to);
         other.and_then(|at| self.clients.by_address(at)).unwrap_or(from)
     }

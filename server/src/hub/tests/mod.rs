@@ -1,6 +1,7 @@
 //! The hub's rules, on a clock that is set by hand.
 
 mod bench;
+mod foreign;
 mod presets;
 mod roles;
 mod scene_roles;
