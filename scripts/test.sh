@@ -9,11 +9,11 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
 scripts/install.sh test || echo "Some test programs are missing; the tests that want them will say so." >&2
 
-# What others wrote speaks to the server in some tests, and reads what it makes: python-osc, tosclib (which wants pyparsing).
+# What others wrote speaks to the server in some tests, and reads what it makes: python-osc, python-oscquery, tosclib (which wants pyparsing), zeroconf.
 python=target/test-python/bin/python
-if ! "$python" -c 'import pythonosc, tosclib' 2>/dev/null && python3 -c 'import ensurepip' 2>/dev/null; then
-  python3 -m venv target/test-python && "$python" -m pip install -q --disable-pip-version-check python-osc tosclib pyparsing ||
-    echo "python-osc or tosclib could not be had; their tests will say so." >&2
+if ! "$python" -c 'import pythonosc, pythonoscquery, tosclib, zeroconf' 2>/dev/null && python3 -c 'import ensurepip' 2>/dev/null; then
+  python3 -m venv target/test-python && "$python" -m pip install -q --disable-pip-version-check python-osc python-oscquery tosclib pyparsing zeroconf ||
+    echo "Some of them could not be had; their tests will say so." >&2
 fi
 if "$python" -c 'import pythonosc' 2>/dev/null; then export HEADROOM_TEST_PYTHON="$PWD/$python"; fi
 

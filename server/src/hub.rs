@@ -28,6 +28,7 @@ pub mod roles;
 mod scene;
 pub mod sketch;
 mod status;
+mod tablets;
 mod taps;
 mod timed;
 mod undo;
@@ -109,6 +110,8 @@ pub struct Hub<M> {
     out: Outbox,
     allow: Vec<Net>,
     peers: Vec<ClientId>,
+    /// Peers that announced themselves.
+    tablets: Vec<tablets::Tablet>,
     new_peers: Option<Vec<Peer>>,
     roles: Roles,
     /// Addresses of other apps.
@@ -175,6 +178,7 @@ impl<M: Mixer> Hub<M> {
             out: Outbox::default(),
             allow: osc.allow.clone(),
             peers: Vec::new(),
+            tablets: Vec::new(),
             new_peers: (!osc.peers.is_empty()).then(|| osc.peers.clone()),
             roles,
             foreign,

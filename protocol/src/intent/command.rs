@@ -98,6 +98,13 @@ pub static COMMANDS: &[Command] = &[
         parse: client_port,
     },
     Command {
+        address: "/clients",
+        args: "[i:from]",
+        answer: "s:from s:role s:name … [i:next]",
+        doc: "Who is on: from where, with what role, and the name of a tablet that announced itself; where a number follows, more are told from there on",
+        parse: clients,
+    },
+    Command {
         address: "/client/ids",
         args: "[i:on]",
         answer: "i:on",
@@ -365,6 +372,10 @@ fn client_port(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> 
         return Err("a port is a whole number from 0 to 65535".into());
     }
     Ok(Intent::ClientPort(port as u16))
+}
+
+fn clients(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> {
+    Ok(Intent::Clients(reader.optional(Reader::number)?.map_or(0, |from| from.max(0.0) as usize)))
 }
 
 fn client_ids(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> {

@@ -27,6 +27,7 @@ impl<M: Mixer> Hub<M> {
             Intent::Unsubscribe(text) => return self.unsubscribe(from, text.as_deref(), now),
             Intent::Sync(seen) => return self.sync(from, seen),
             Intent::ClientPort(port) => return self.port(from, port, now),
+            Intent::Clients(at) => self.list_clients(from, at, now),
             Intent::ClientIds(on) => self.ids(from, on, now),
             Intent::Fade(fade) => return self.fade(from, &fade, now),
             Intent::SoloClear => self.clear_solo(by, now),

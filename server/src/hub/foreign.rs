@@ -4,7 +4,7 @@
 //! its connection lasts; a peer of the rig with `map = true` is told always. A map is a name and nothing more: its intents
 //! meet the role of their client as any other, see [`super::roles`].
 
-use super::client::{Sort, Way};
+use super::client::{Sort, WATCHERS, Way};
 use super::mixer::Mixer;
 use super::view::View;
 use super::{By, Hub};
@@ -90,7 +90,7 @@ impl Foreign {
 
     /// Tells a client from now on, present values first.
     pub fn listen(&mut self, client: ClientId) {
-        if self.listeners.iter().any(|l| l.client == client) {
+        if self.listeners.len() >= WATCHERS || self.listeners.iter().any(|l| l.client == client) {
             return;
         }
         let owed = self.values();

@@ -23,7 +23,7 @@ pub(super) fn effort(pattern: &str) -> usize {
 
 /// Whether an intent changes nothing but what its client hears.
 fn only_tells(intent: &Intent) -> bool {
-    matches!(intent, Intent::Ask(_) | Intent::AskAll(_) | Intent::Info | Intent::Status | Intent::PresetList)
+    matches!(intent, Intent::Ask(_) | Intent::AskAll(_) | Intent::Info | Intent::Status | Intent::PresetList | Intent::Clients(_))
 }
 
 impl<M: Mixer> Hub<M> {

@@ -63,7 +63,7 @@ impl<M: Mixer> Hub<M> {
         }
     }
 
-    fn tell_peer(&mut self, id: ClientId, text: &str, hz: f64) {
+    pub(super) fn tell_peer(&mut self, id: ClientId, text: &str, hz: f64) {
         let pattern = match Pattern::parse(text) {
             Ok(pattern) => pattern,
             Err(error) => return tracing::warn!(text, %error, "a peer's pattern is none"),

@@ -10,7 +10,7 @@
 //! | ask, subscribe | reads the parameter; what is written is read too |
 //! | set, `/fade`, `/solo/clear`, `/tap`, `/preset/load` | writes every parameter that is set |
 //! | `/rig/reload`, `/preset/save`, `/status/reset` and whatever else changes more than parameters | has a write pattern that matches the command |
-//! | `/preset/list`, `/scene/list`, `/scene/preview`, and asking for notes, fades and safes | has a read or write pattern that matches the command |
+//! | `/clients`, `/preset/list`, `/scene/list`, `/scene/preview`, and asking for notes, fades and safes | has a read or write pattern that matches the command |
 //! | `/scene/…` otherwise | has a write pattern that matches the command; a recall changes what the role may set, and leaves the rest |
 //! | `/safe` | has a write pattern that matches the command, and sets all that is kept out |
 //! | `/undo`, `/redo` | is any but `none`: they take back what the client did, where it may still set it |
@@ -334,6 +334,8 @@ impl<M: Mixer> Hub<M> {
             }
             Intent::StatusReset => command("/status/reset").map(|()| intent)?,
             Intent::RigReload => command("/rig/reload").map(|()| intent)?,
+            Intent::Clients(_) if self.may_be_told(by, "/clients") => intent,
+            Intent::Clients(_) => return Err(UNKNOWN.into()),
             Intent::PresetList if self.may_be_told(by, "/preset/list") => intent,
             Intent::PresetList => return Err(UNKNOWN.into()),
             Intent::PresetLoad { ref strip, .. } => {

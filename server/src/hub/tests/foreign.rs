@@ -113,10 +113,10 @@ fn a_reload_binds_anew() {
 fn an_app_that_listens_elsewhere_is_told_there_and_not_of_its_own_moves() {
     let mut bench = Bench::of(RIG);
     let peer = bench.hub.peers[0];
+    assert!(values(&mut bench, peer).contains(&at("/1/fader1", f(0.75))));
     let app = bench.stranger("127.0.0.9:4000").expect("it is served");
     let desk = bench.client(2);
     bench.run(SECOND / 2);
-    assert!(values(&mut bench, peer).contains(&at("/1/fader1", f(0.75))));
     bench.send(app, "/1/fader1", &[f(0.5)]);
     bench.run(SECOND / 2);
     assert_eq!(values(&mut bench, peer), [at("/2/fader8", f(63.5))]);

@@ -8,6 +8,7 @@ mod scene_roles;
 mod scenes;
 mod served;
 mod standing;
+mod tablets;
 mod telling;
 mod tempo;
 mod timing;
