@@ -66,6 +66,8 @@ impl<M: Mixer> Hub<M> {
         let all: Vec<[String; 3]> = self
             .clients
             .iter_mut()
+            // The program's own are nobody.
+            .filter(|(_, client)| !matches!(client.way, Way::Link(_, None)))
             .map(|(id, client)| {
                 let tablet = tablets.iter().find(|t| t.client == id).map(|t| t.name.split('.').next().unwrap_or_default());
                 let (from, name) = match &client.way {
