@@ -86,7 +86,8 @@ fn thirty_clients_see_every_change() {
                 }
                 return (true, meters);
             }
-            osc.command("/subscribe", [OscType::String("/ch/*/fader".into()), OscType::Int(60)]);
+            // Not waited for: present values come before the answer.
+            osc.send("/subscribe", [OscType::String("/ch/*/fader".into()), OscType::Int(60)]);
             let mut renewed = Instant::now();
             while !over.load(Ordering::Relaxed) {
                 if renewed.elapsed() > Duration::from_secs(5) {
