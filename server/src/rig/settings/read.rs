@@ -55,10 +55,8 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> (Settings, Vec<Rule>
     }
     reader.check_roles(&settings);
     reader.unbuilt(root);
-    for (name, maps) in [("midi.map", &settings.midi_maps)] {
-        if let Some((key, _)) = maps.iter().find_map(|m| m.entries.first()) {
-            reader.report.warning(&key.span, format!("[[{name}]] is not built yet"), "no effect");
-        }
+    if let Some((key, _)) = settings.midi_maps.iter().find_map(|m| m.entries.first()) {
+        reader.report.warning(&key.span, "[[midi.map]] is not built yet".into(), "no effect");
     }
     (settings, reader.rules)
 }
