@@ -9,11 +9,14 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
 scripts/install.sh test || echo "Some test programs are missing; the tests that want them will say so." >&2
 
-# Clients written by others speak to the server in some tests: python-osc, and python-rtmidi as a control surface.
+# What others wrote speaks to the server in some tests, and reads what it makes: python-osc, python-oscquery, tosclib (which
+# wants pyparsing), zeroconf, and python-rtmidi as a control surface.
 python=target/test-python/bin/python
-for module in pythonosc:python-osc rtmidi:python-rtmidi; do
-  if ! "$python" -c "import ${module%:*}" 2>/dev/null && python3 -c 'import ensurepip' 2>/dev/null; then
-    { [ -x "$python" ] || python3 -m venv target/test-python; } && "$python" -m pip install -q --disable-pip-version-check "${module#*:}" ||
+for module in pythonosc:python-osc pythonoscquery:python-oscquery tosclib:"tosclib pyparsing" zeroconf:zeroconf rtmidi:python-rtmidi; do
+  if ! "$python" -c "import ${module%%:*}" 2>/dev/null && python3 -c 'import ensurepip' 2>/dev/null; then
+    # Some are two packages.
+    # shellcheck disable=SC2086
+    { [ -x "$python" ] || python3 -m venv target/test-python; } && "$python" -m pip install -q --disable-pip-version-check ${module#*:} ||
       echo "${module#*:} could not be had; its test will say so." >&2
   fi
 done

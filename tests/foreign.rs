@@ -140,3 +140,45 @@ fn python_osc_sets_asks_and_bundles() {
     assert!(done.status.success(), "{text}");
     assert_eq!(text.lines().collect::<Vec<_>>(), ["[-6.0]", "[1] ['Boom']"]);
 }
+
+/// A client of OSCQuery asks what there is, and sets what it found.
+const OSCQUERY: &str = r#"
+import socket, sys
+from zeroconf import ServiceInfo
+from pythonosc.udp_client import SimpleUDPClient
+from pythonoscquery.osc_query_client import OSCQueryClient
+service = ServiceInfo("_oscjson._tcp.local.", "x._oscjson._tcp.local.", int(sys.argv[1]), addresses=[socket.inet_aton("127.0.0.1")])
+client = OSCQueryClient(service)
+info = client.get_host_info()
+print(info.name, info.osc_ip, info.osc_transport, info.extensions["VALUE"])
+def leaves(node):
+    return [leaf for inner in node.contents or [] for leaf in leaves(inner)] or [node]
+strip = client.query_node("/ch/kick")
+faders = [leaf for leaf in leaves(strip) if leaf.full_path.endswith("/fader")]
+print(len(leaves(strip)) > 50, [f.full_path for f in faders], faders[0].access.name, faders[0].value, bool(faders[0].description))
+SimpleUDPClient(info.osc_ip, info.osc_port).send_message(faders[0].full_path, -6.5)
+for _ in range(200):
+    value = client.query_node("/ch/1/fader").value
+    if value == [-6.5]:
+        break
+print(value, client.query_node("/no/such"), client.query_node("/ch/1/mute").value)
+"#;
+
+#[test]
+fn python_oscquery_finds_its_way_by_what_is_told() {
+    let python = std::env::var("HEADROOM_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let there =
+        Command::new(&python).args(["-c", "import pythonoscquery"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    if !here("python-oscquery (HEADROOM_TEST_PYTHON)", there) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let rig = rig(dir.path(), "[http]\nlisten = \"127.0.0.1:0\"");
+    let server = Headroom::spawn(&["run", &rig, "--log", "warn"]);
+    let port = server.web_address().port().to_string();
+    let done = Command::new(&python).args(["-c", OSCQUERY, &port]).output().expect("python runs");
+    let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{text}");
+    let wanted = ["Foreign 127.0.0.1 UDP True", "True ['/ch/1/fader'] READWRITE_VALUE [0.0] True", "[-6.5] None [False]"];
+    assert_eq!(text.lines().collect::<Vec<_>>(), wanted);
+}

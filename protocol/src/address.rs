@@ -340,6 +340,12 @@ impl AddressSpace {
         address
     }
 
+    /// The address by ids of a target, with `/norm` where it is travel.
+    pub fn by_id_of(&self, target: Target) -> String {
+        let plain = self.by_id(target.param);
+        if target.norm { format!("{NORM}{plain}") } else { plain }
+    }
+
     /// Whether a parameter has a travel: `/norm/…` is for numbers, switches and names.
     pub fn has_travel(&self, id: ParamId) -> bool {
         crate::coerce::has_travel(self.decl(id))

@@ -49,6 +49,10 @@ pub enum Intent {
     Sync(Option<u64>),
     /// Answer to this port of the client's host; 0 is the port it sends from.
     ClientPort(u16),
+    /// Tell who is on, from this place in the list.
+    Clients(usize),
+    /// Tell addresses by id to this client, or by number again.
+    ClientIds(bool),
     /// Send these bytes back, a whole message, when all that came before has reached the engine.
     Ping(Box<[u8]>),
     /// Take the role of this token, or tell which role it is.

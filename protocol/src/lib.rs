@@ -6,6 +6,7 @@
 //! | [`osc`] | packets and streams to messages and back |
 //! | [`pattern`] | address patterns |
 //! | [`oscquery`] | the tree as JSON |
+//! | [`layout`] | layouts for tablets, made of the tree |
 //! | [`address`] | addresses to parameters and back |
 //! | [`coerce`] | arguments to values and back |
 //! | [`intent`] | messages to [`intent::Intent`], the only words between surfaces and hub |
@@ -15,6 +16,7 @@
 pub mod address;
 pub mod coerce;
 pub mod intent;
+pub mod layout;
 pub mod midi;
 pub mod osc;
 pub mod oscquery;

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod job;
 mod latency;
+mod layout;
 mod master;
 mod midi;
 mod new;
@@ -91,8 +92,8 @@ enum Command {
     Reload,
     /// One message to a running server; prints the value that holds.
     Send(send::SendArgs),
-    /// A tablet layout of a rig (not built yet).
-    Layout(Later),
+    /// A layout of a rig for a tablet: TouchOSC, Open Stage Control.
+    Layout(layout::LayoutArgs),
     /// A rig from another console's scene (not built yet).
     Import(Later),
     /// Control surfaces: which are plugged in, what they send, and one in this terminal.
@@ -179,7 +180,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Master(args) => master::run(&args),
-        Command::Layout(_) => later("layout"),
+        Command::Layout(args) => layout::run(&args),
         Command::Import(_) => later("import"),
         Command::Midi(args) => midi::run(&args),
         Command::Status(args) => status::run(&args),

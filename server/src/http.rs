@@ -9,10 +9,12 @@
 //! | `/`, where `Accept` names `text/html`, and any path with `?HTML` | the web mixer |
 //! | `/assets/NAME` | its files |
 //! | `/metrics` | the numbers below `/status`, for Prometheus |
+//! | `/layout/stage.tosc`, `/layout/open-stage-control.json` | a tablet's layout, of the role that asks |
 //! | `/health` | 200 while audio runs, else 503 |
 //! | any other | OSCQuery; with an upgrade a WebSocket |
 
 mod access;
+mod layout;
 mod metrics;
 mod page;
 mod query;
@@ -123,6 +125,8 @@ async fn accept<M: Mixer + 'static>(listener: tokio::net::TcpListener, shared: A
     let routes = Router::new()
         .route("/metrics", any(metrics::metrics::<M>))
         .route("/health", any(metrics::health::<M>))
+        .route("/layout/stage.tosc", any(layout::touchosc::<M>))
+        .route("/layout/open-stage-control.json", any(layout::open_stage_control::<M>))
         .route("/assets/{name}", any(page::asset))
         .fallback(any(anything::<M>))
         .layer(axum::middleware::map_response(headers))

@@ -15,6 +15,7 @@
 pub mod client;
 mod command;
 mod figures;
+mod foreign;
 mod login;
 mod message;
 pub mod meters;
@@ -25,8 +26,10 @@ mod preset;
 pub mod query;
 pub mod roles;
 mod scene;
+pub mod sketch;
 mod status;
 pub mod surfaces;
+mod tablets;
 mod taps;
 mod timed;
 mod undo;
@@ -108,8 +111,12 @@ pub struct Hub<M> {
     out: Outbox,
     allow: Vec<Net>,
     peers: Vec<ClientId>,
+    /// Peers that announced themselves.
+    tablets: Vec<tablets::Tablet>,
     new_peers: Option<Vec<Peer>>,
     roles: Roles,
+    /// Addresses of other apps.
+    foreign: foreign::Foreign,
     gate: login::Gate,
     /// Number of the last round that changed something, or of a batch; rising, and wrapping.
     revision: i32,
@@ -161,6 +168,7 @@ impl<M: Mixer> Hub<M> {
         let board = Board::new(desk.spec(), desk.tree());
         let params = space.len();
         let roles = Roles::new(settings, &space);
+        let foreign = foreign::Foreign::new(&settings.osc.maps, &space);
         let osc = &settings.osc;
         let standing = Figures::new(desk.tree(), wall().nanos);
         Hub {
@@ -174,8 +182,10 @@ impl<M: Mixer> Hub<M> {
             out: Outbox::default(),
             allow: osc.allow.clone(),
             peers: Vec::new(),
+            tablets: Vec::new(),
             new_peers: (!osc.peers.is_empty()).then(|| osc.peers.clone()),
             roles,
+            foreign,
             gate: login::Gate::default(),
             revision: first_revision,
             first_revision,
@@ -298,6 +308,7 @@ impl<M: Mixer> Hub<M> {
     pub fn close(&mut self, id: ClientId) {
         self.watching.retain(|w| *w != id);
         self.history.forget(id);
+        self.foreign.forget(id);
         if let Some(client) = self.clients.remove(id) {
             client.span.in_scope(|| tracing::debug!(packets = client.packets, dropped = client.dropped, "gone"));
         }
@@ -346,6 +357,7 @@ impl<M: Mixer> Hub<M> {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
         }
+        self.tell_foreign(now);
         // Many subscribers are told one after the other, so that none keeps the hub from its sockets.
         let (count, before) = (self.watching.len(), self.out.len());
         for _ in 0..count {
@@ -366,6 +378,7 @@ impl<M: Mixer> Hub<M> {
                 next = next.min(watch.due());
             }
         }
+        next = next.min(self.foreign.due());
         self.timed_due().map_or(next, |due| next.min(due))
     }
 
@@ -411,6 +424,7 @@ impl<M: Mixer> Hub<M> {
         for id in &round {
             self.changed[id.0 as usize] = self.revision;
             self.in_round[id.0 as usize] = false;
+            self.foreign.changed(*id, self.maker[id.0 as usize]);
         }
         for client in &self.watching {
             let Some(watch) = self.clients.get_mut(*client).and_then(|c| c.watch.as_mut()) else { continue };
@@ -474,6 +488,7 @@ impl<M: Mixer> Hub<M> {
             meters: self.mixer.meters(),
             standing: &self.standing,
             frame: self.mixer.frame_now(),
+            ids: false,
         };
         let figures = view.figures();
         if self.figures.len() != figures.len() {
@@ -494,7 +509,8 @@ impl<M: Mixer> Hub<M> {
         }
         let Some(mut watch) = client.watch.take() else { return };
         let frame = mixer.frame_now();
-        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame };
+        let ids = client.ids;
+        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame, ids };
         watch.pump(&mut Recipient { id, client, view: &view, out, revision, now });
         client.watch = Some(watch);
     }
@@ -607,6 +623,7 @@ impl<M: Mixer> Hub<M> {
         self.figures.clear();
         self.standing.rebuild(self.mixer.desk().tree());
         self.timed.forget_handed();
+        self.foreign.rebuild(&settings.osc.maps, &self.space);
         self.set_roles(settings);
         self.tell_surfaces();
         for (_, client) in self.clients.iter_mut() {

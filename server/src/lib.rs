@@ -12,6 +12,7 @@ pub mod cli;
 pub mod console;
 pub mod cues;
 pub mod demo;
+pub mod discovery;
 pub mod http;
 pub mod hub;
 pub mod log;

@@ -150,6 +150,7 @@ fn read(text: &str, file: &str, shelf: &mut Shelf) -> Result<Rig, RigErrors> {
     route::check_loops(&edges, &spec, &mut report);
     followers(&drafts, &spec, &mut values, &mut report);
     check_rules(&rules, &spec, &tree, &mut report);
+    check_maps(&settings.osc.maps, &spec, &tree, &mut report);
     if report.errors() == 0 {
         compiles(&spec, &tree, &values, &settings, &mut report);
     }
@@ -175,6 +176,31 @@ fn check_rules(rules: &[settings::Rule], spec: &GraphSpec, tree: &Tree, report: 
             if let Some(help) = space.explain_pattern(&rule.pattern, COMMANDS.iter().map(|c| c.address)) {
                 finding.help(help);
             }
+        }
+    }
+}
+
+/// Foreign addresses that lead nowhere, or hide an address of the console.
+fn check_maps(maps: &[settings::OscMap], spec: &GraphSpec, tree: &Tree, report: &mut Report) {
+    if maps.is_empty() {
+        return;
+    }
+    let space = AddressSpace::new(spec, tree);
+    for map in maps {
+        let [from, to] = &map.spans;
+        if COMMANDS.iter().any(|c| c.address == map.from) || space.target(&map.from).is_some() {
+            report
+                .error(from, format!("{} is an address of this console", map.from), "cannot be bound to another")
+                .help("take another in the app, or send this one as it is");
+        }
+        match space.target(&map.to) {
+            None => {
+                report.error(to, format!("{}: {}", map.to, space.explain(&map.to)), "nothing is there");
+            }
+            Some(target) if map.range.is_some() && !space.has_travel(target.param) => {
+                report.error(to, format!("{} has no travel, so `range` cannot be laid over it", map.to), "text or a count");
+            }
+            Some(_) => {}
         }
     }
 }

@@ -3,6 +3,23 @@
 import { h, say } from "./dom.js";
 import { control } from "./controls.js";
 
+/** Who is on: from where, with what role, what it calls itself; nothing where the role is not told. */
+async function clients(link) {
+  const all = [];
+  for (let from = 0; ; ) {
+    const told = await link.command("/clients", from).catch(() => null);
+    if (!told) return null;
+    for (let n = 0; n + 3 <= told.length; n += 3) all.push(told.slice(n, n + 3));
+    if (told.length % 3 === 0) return all;
+    from = told[told.length - 1];
+  }
+}
+
+function table(all) {
+  const row = (cells, kind) => h("tr", null, cells.map((text) => h(kind, null, text)));
+  return h("table", null, h("thead", null, row(["From", "Role", "Name"], "th")), h("tbody", null, all.map((one) => row(one, "td"))));
+}
+
 export async function show(app, root, scope) {
   const { link } = app;
   const info = app.info;
@@ -27,6 +44,13 @@ export async function show(app, root, scope) {
   };
   const tempo = app.isWhole ? await app.about("/tempo").catch(() => null) : null;
 
+  const on = app.model.strips.length ? await clients(link) : null;
+  const list = h("div.clients", null, on ? table(on) : null);
+  const again = async () => {
+    const now = await clients(link);
+    if (now) list.replaceChildren(table(now));
+  };
+
   root.replaceChildren(h("div.page-body.cards", null,
     h("section.card", { "aria-label": "Console" }, h("header", null, h("h2", null, "Console")),
       h("dl.facts", null, [["Rig", info?.rig], ["Program", info ? `${info.program} ${info.version}` : ""], ["Rate", info ? `${info.rate / 1000} kHz` : ""], ["Period", info ? `${info.period} frames` : ""], ["Role", app.role]].filter(([, v]) => v).map(([k, v]) => h("div", null, h("dt", null, k), h("dd", null, v)))),
@@ -37,6 +61,10 @@ export async function show(app, root, scope) {
     h("section.card", { "aria-label": "Access" }, h("header", null, h("h2", null, "Access")),
       h("p.dim", null, app.model.strips.length ? "With another token this page becomes that role's." : "This console asks for a token. Who runs it has one for you, or a link that holds it."),
       h("form.row", { onsubmit: login }, token, h("button.primary", null, "Log in"))),
+    app.model.strips.length ? h("section.card", { "aria-label": "Tablets" }, h("header", null, h("h2", null, "Tablets")),
+      h("p.dim", null, "A layout of what this role may use, as the rig is now."),
+      h("div.row", null, h("a.button", { href: "/layout/stage.tosc", download: "stage.tosc" }, "TouchOSC"), h("a.button", { href: "/layout/open-stage-control.json", download: "open-stage-control.json" }, "Open Stage Control"))) : null,
+    on ? h("section.card", { "aria-label": "Who is on" }, h("header", null, h("h2", null, "Who is on")), list, h("div.row", null, h("button", { onclick: again }, "Look again"))) : null,
     h("section.card", { "aria-label": "This page" }, h("header", null, h("h2", null, "This page")),
       h("label.choice", null, h("span.name", null, "Channel meters show"), point),
       document.fullscreenEnabled ? h("div.row", null, h("button", { onclick: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()) }, "Full screen")) : null,

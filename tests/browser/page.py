@@ -196,6 +196,11 @@ def mix(http, osc):
         for view in ("main", "scenes", "status", "setup", "mix"):
             one.value(f"location.hash = '{view}'")
             one.until(f"the view {view} shows", f"document.querySelector('#nav a[href=\"#{view}\"][aria-current]') && document.querySelector('.card, .strip')")
+        one.value("location.hash = 'setup'")
+        one.until("the page says who is on", "document.querySelectorAll('.clients td').length >= 6 && document.querySelector('.clients').textContent.includes('websocket')")
+        layouts = one.value("Promise.all([...document.querySelectorAll('a[download]')].map(async (a) => (await fetch(a.href)).status))")
+        check("and has layouts for tablets", layouts == [200, 200], layouts)
+        one.value("location.hash = 'mix'")
         no_errors(one, two)
 
         # Several fingers, several faders.

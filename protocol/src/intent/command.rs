@@ -98,6 +98,20 @@ pub static COMMANDS: &[Command] = &[
         parse: client_port,
     },
     Command {
+        address: "/clients",
+        args: "[i:from]",
+        answer: "s:from s:role s:name … [i:next]",
+        doc: "Who is on: from where, with what role, and the name of a tablet that announced itself; where a number follows, more are told from there on",
+        parse: clients,
+    },
+    Command {
+        address: "/client/ids",
+        args: "[i:on]",
+        answer: "i:on",
+        doc: "Addresses that this client is told carry ids (/ch/kick/fader) in place of numbers, as generated layouts bind them; 0: numbers again",
+        parse: client_ids,
+    },
+    Command {
         address: "/fade",
         args: "s:address f:target f:seconds [s:curve]",
         answer: "s:address f:target f:seconds s:curve",
@@ -372,6 +386,14 @@ fn client_port(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> 
         return Err("a port is a whole number from 0 to 65535".into());
     }
     Ok(Intent::ClientPort(port as u16))
+}
+
+fn clients(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> {
+    Ok(Intent::Clients(reader.optional(Reader::number)?.map_or(0, |from| from.max(0.0) as usize)))
+}
+
+fn client_ids(reader: &mut Reader<'_>, _: Sight<'_>) -> Result<Intent, String> {
+    Ok(Intent::ClientIds(reader.optional(Reader::number)?.is_none_or(|on| on >= 0.5)))
 }
 
 fn fade(reader: &mut Reader<'_>, space: Sight<'_>) -> Result<Intent, String> {

@@ -10,6 +10,7 @@ use crate::console::{Console, LiveOptions, Source, port_specs};
 use crate::cues::{self, Cue, Player};
 use crate::demo::band::Song;
 use crate::demo::source::BandSource;
+use crate::discovery::{Discovery, Places};
 use crate::http::Http;
 use crate::hub::Hub;
 use crate::hub::roles::Standing;
@@ -270,6 +271,9 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let hub = Hub::new(console, &session.rig.settings, revision, Box::new(moment));
     let (server, mail) = Server::new(hub, sockets).map_err(|e| Fail::running(format!("OSC cannot be served: {e}")))?;
     let http = serve_http(&session, &mail, at.port());
+    let places = Places { osc: at, http: http.as_ref().map(Http::local_addr) };
+    let discover = session.rig.settings.osc.discover;
+    let discovery = discover.then(|| Discovery::start(&session.rig.spec.name, places, &mail)).flatten();
     let ended = mail.clone();
     let surfaces = midi::start(mail.clone(), lines, learned).map_err(|e| Fail::running(e.to_string()))?;
     let thread = std::thread::Builder::new().name("hub".into()).spawn(move || server.run());
@@ -280,6 +284,7 @@ fn play(mut session: Session) -> Result<(), Fail> {
     let end = End { recording: recording.as_ref(), until: limit.map(|l| l + first) };
     let result = wait(&mail, cue_player, end, session.demo && shown, line, signals, &thread);
     let asked = Instant::now();
+    drop(discovery);
     if let Some(http) = http {
         http.stop();
     }

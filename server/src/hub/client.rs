@@ -91,6 +91,8 @@ pub struct Client {
     pub port: Option<u16>,
     /// Where it stands among the scenes, if not where the console does.
     pub place: Option<super::scene::Place>,
+    /// It is told addresses by id.
+    pub ids: bool,
     /// What it subscribed to.
     pub watch: Option<Box<Watch>>,
     /// Where its log lines belong.
@@ -129,6 +131,7 @@ impl Client {
             role,
             port: None,
             place: None,
+            ids: false,
             watch: None,
             span,
             seen: now,

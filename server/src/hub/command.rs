@@ -28,6 +28,8 @@ impl<M: Mixer> Hub<M> {
             Intent::Unsubscribe(text) => return self.unsubscribe(from, text.as_deref(), now),
             Intent::Sync(seen) => return self.sync(from, seen),
             Intent::ClientPort(port) => return self.port(from, port, now),
+            Intent::Clients(at) => self.list_clients(from, at, now),
+            Intent::ClientIds(on) => self.ids(from, on, now),
             Intent::Fade(fade) => return self.fade(from, &fade, now),
             Intent::SoloClear => self.clear_solo(by, now),
             Intent::Tap => self.tap(from, now),
@@ -172,6 +174,13 @@ impl<M: Mixer> Hub<M> {
         client.port = (port != 0).then_some(port);
         self.reply(from, "/client/port", [Arg::Int(port.into())], now);
         Ok(())
+    }
+
+    fn ids(&mut self, from: ClientId, on: bool, now: u64) {
+        if let Some(client) = self.clients.get_mut(from) {
+            client.ids = on;
+        }
+        self.reply(from, "/client/ids", [Arg::Int(on.into())], now);
     }
 
     fn fade(&mut self, from: ClientId, fade: &Fade, now: u64) -> Result<(), String> {

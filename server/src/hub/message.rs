@@ -23,13 +23,16 @@ pub(super) fn effort(pattern: &str) -> usize {
 
 /// Whether an intent changes nothing but what its client hears.
 fn only_tells(intent: &Intent) -> bool {
-    matches!(intent, Intent::Ask(_) | Intent::AskAll(_) | Intent::Info | Intent::Status | Intent::PresetList)
+    matches!(intent, Intent::Ask(_) | Intent::AskAll(_) | Intent::Info | Intent::Status | Intent::PresetList | Intent::Clients(_))
 }
 
 impl<M: Mixer> Hub<M> {
     /// One message; `/error` to its sender where it fails.
     pub(super) fn message(&mut self, by: By, message: &Message<'_>, now: u64) {
         let from = by.client;
+        if !self.foreign.is_empty() && self.foreign(by, message, now) {
+            return;
+        }
         if is_pattern(message.address) {
             self.reach += effort(message.address);
         }
@@ -57,7 +60,7 @@ impl<M: Mixer> Hub<M> {
         self.ask_of(self.by(from), address, intent, now);
     }
 
-    fn ask_of(&mut self, by: By, address: &str, intent: Intent, now: u64) {
+    pub(super) fn ask_of(&mut self, by: By, address: &str, intent: Intent, now: u64) {
         match self.permit(by, intent) {
             Ok(permitted) => self.carry_out(by, address, permitted, now),
             Err(refusal) => {
@@ -160,7 +163,10 @@ impl<M: Mixer> Hub<M> {
     }
 
     /// Who hears for a client: a peer of the rig where the client named that peer's port as its own.
-    fn ear(&self, from: ClientId) -> ClientId {
+    pub(super) fn ear(&self, from: ClientId) -> ClientId {
+        if let Some(ear) = self.hears_foreign() {
+            return ear;
+        }
         let other = self.clients.get(from).filter(|c| c.port.is_some()).and_then(Client::datagrams_to);
         other.and_then(|at| self.clients.by_address(at)).unwrap_or(from)
     }
@@ -185,11 +191,16 @@ impl<M: Mixer> Hub<M> {
         }
     }
 
+    fn hears_ids(&self, client: ClientId) -> bool {
+        self.clients.get(client).is_some_and(|c| c.ids)
+    }
+
     /// Answers with the present value of one address.
     fn tell(&mut self, to: ClientId, target: Target, now: u64) {
         self.refresh(&[target], now);
+        let ids = self.hears_ids(to);
         let Hub { mixer, space, board, out, standing, .. } = self;
-        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now() };
+        let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now(), ids };
         let begun = out.message(&view.address(target), view.told(target));
         self.answer(to, begun, now);
     }
@@ -197,6 +208,7 @@ impl<M: Mixer> Hub<M> {
     /// Present values as bundles that fit a datagram, as far as the client may be sent them.
     fn tell_many(&mut self, to: ClientId, targets: &[Target], now: u64) {
         self.refresh(targets, now);
+        let ids = self.hears_ids(to);
         let mut rest = targets;
         while !rest.is_empty() {
             if !self.clients.get_mut(to).is_some_and(|c| c.has_credit(now)) {
@@ -204,7 +216,7 @@ impl<M: Mixer> Hub<M> {
                 return;
             }
             let Hub { mixer, space, board, out, standing, .. } = self;
-            let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now() };
+            let view = View { space, desk: mixer.desk(), board, meters: mixer.meters(), standing, frame: mixer.frame_now(), ids };
             let begun = out.bundle();
             while let Some((target, behind)) = rest.split_first()
                 && out.element(begun, DATAGRAM, &view.address(*target), view.told(*target))

@@ -44,8 +44,11 @@ impl<M: Mixer> Hub<M> {
             let standing = peer.role.as_ref().map_or(Standing::Guest, |name| Standing::Named(name.clone()));
             let Some(id) = self.open(Way::Peer(*at), standing, now) else { continue };
             self.peers.push(id);
+            if peer.map {
+                self.foreign.listen(id);
+            }
             let everything = ["//".to_owned()];
-            let patterns = if peer.subscribe.is_empty() { &everything[..] } else { &peer.subscribe };
+            let patterns = if peer.map || !peer.subscribe.is_empty() { &peer.subscribe[..] } else { &everything[..] };
             for text in patterns {
                 self.tell_peer(id, text, VALUES_HZ);
             }
@@ -60,7 +63,7 @@ impl<M: Mixer> Hub<M> {
         }
     }
 
-    fn tell_peer(&mut self, id: ClientId, text: &str, hz: f64) {
+    pub(super) fn tell_peer(&mut self, id: ClientId, text: &str, hz: f64) {
         let pattern = match Pattern::parse(text) {
             Ok(pattern) => pattern,
             Err(error) => return tracing::warn!(text, %error, "a peer's pattern is none"),

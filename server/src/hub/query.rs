@@ -85,6 +85,7 @@ impl<M: Mixer> Hub<M> {
             meters: self.mixer.meters(),
             standing: &self.standing,
             frame: self.mixer.frame_now(),
+            ids: false,
         };
         for id in ids {
             let at = id.0 as usize;

@@ -11,12 +11,12 @@
 //! | set, `/fade`, `/solo/clear`, `/tap`, `/preset/load` | writes every parameter that is set |
 //! | `/status` | reads anything below it |
 //! | `/rig/reload`, `/preset/save`, `/midi/learn`, `/midi/forget`, `/status/reset` and whatever else changes more than parameters | has a write pattern that matches the command |
-//! | `/preset/list`, `/scene/list`, `/scene/preview`, and asking for notes, fades and safes | has a read or write pattern that matches the command |
+//! | `/clients`, `/preset/list`, `/scene/list`, `/scene/preview`, and asking for notes, fades and safes | has a read or write pattern that matches the command |
 //! | `/scene/…` otherwise | has a write pattern that matches the command; a recall changes what the role may set, and leaves the rest |
 //! | `/safe` | has a write pattern that matches the command, and sets all that is kept out |
 //! | `/undo`, `/redo` | is any but `none`: they take back what the client did, where it may still set it |
 //! | `/undo recall` | may recall, and sets all that the recall changed |
-//! | `/subscribe`, `/unsubscribe`, `/sync`, `/client/port` | is any but `none`: they concern the client alone |
+//! | `/subscribe`, `/unsubscribe`, `/sync`, `/client/port`, `/client/ids` | is any but `none`: they concern the client alone |
 
 mod permit;
 

@@ -20,14 +20,17 @@ pub(super) struct View<'a> {
     pub standing: &'a Figures,
     /// The engine's frame: something on its way is told where it is.
     pub frame: u64,
+    /// Who is told asked for ids.
+    pub ids: bool,
 }
 
 impl View<'_> {
     /// The address that answers carry.
     pub fn address(&self, target: Target) -> Cow<'_, str> {
-        match target.norm {
-            false => Cow::Borrowed(self.space.canonical(target.param)),
-            true => Cow::Owned(self.space.canonical_of(target)),
+        match (self.ids, target.norm) {
+            (false, false) => Cow::Borrowed(self.space.canonical(target.param)),
+            (false, true) => Cow::Owned(self.space.canonical_of(target)),
+            (true, _) => Cow::Owned(self.space.by_id_of(target)),
         }
     }
 

@@ -405,11 +405,18 @@ fn osc(out: &mut Out, osc: &OscConfig) {
             out.key("discover", "false");
         }
     }
-    maps(out, "[[osc.map]]", &osc.maps);
+    for map in &osc.maps {
+        out.header("[[osc.map]]");
+        out.text("from", &map.from);
+        out.text("to", &map.to);
+        if let Some((low, high)) = map.range {
+            out.key("range", &format!("[{low:?}, {high:?}]"));
+        }
+    }
 }
 
 fn peer(peer: &super::settings::Peer) -> String {
-    if peer.subscribe.is_empty() && peer.meters.is_none() && peer.role.is_none() {
+    if peer.subscribe.is_empty() && peer.meters.is_none() && peer.role.is_none() && !peer.map {
         return quoted(&peer.addr);
     }
     let mut parts = vec![format!("addr = {}", quoted(&peer.addr))];
@@ -418,6 +425,7 @@ fn peer(peer: &super::settings::Peer) -> String {
     }
     parts.extend(peer.meters.map(|hz| format!("meters = {hz}")));
     parts.extend(peer.role.as_ref().map(|r| format!("role = {}", quoted(r))));
+    parts.extend(peer.map.then(|| "map = true".to_owned()));
     format!("{{ {} }}", parts.join(", "))
 }
 

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -118,6 +119,21 @@ pub struct Peer {
     pub meters: Option<f64>,
     /// Name of its role.
     pub role: Option<String>,
+    /// It is told the addresses of `[[osc.map]]`, and of others what it subscribes to.
+    pub map: bool,
+}
+
+/// `[[osc.map]]`: an address of another app.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OscMap {
+    /// What the app says: `/1/fader1`.
+    pub from: String,
+    /// What it means here.
+    pub to: String,
+    /// What the app sends at the ends of the travel; the unit of the parameter without it.
+    pub range: Option<(f64, f64)>,
+    /// Where `from` and `to` stand in the file.
+    pub spans: [Range<usize>; 2],
 }
 
 /// `[osc]`.
@@ -131,8 +147,8 @@ pub struct OscConfig {
     pub allow: Vec<Net>,
     /// Announced by mDNS.
     pub discover: bool,
-    /// `[[osc.map]]`, as they stand.
-    pub maps: Vec<Table>,
+    /// `[[osc.map]]`.
+    pub maps: Vec<OscMap>,
 }
 
 impl Default for OscConfig {

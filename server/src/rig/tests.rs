@@ -550,3 +550,21 @@ fn the_rig_of_the_readme_is_a_rig() {
     let text = section.split("```toml\n").nth(1).and_then(|s| s.split("```").next()).unwrap();
     parse(text, "README.md").unwrap();
 }
+
+#[test]
+fn foreign_addresses_lead_somewhere_and_hide_nothing() {
+    let map = |lines: &str| format!("[[osc.map]]\n{lines}\n[[channel]]\nname = \"Kick\"\n[main]\n");
+    let rig = good(&map("from = \"/1/fader1\"\nto = \"/norm/ch/kick/fader\"\nrange = [0, 127]"));
+    assert_eq!(rig.settings.osc.maps[0].range, Some((0.0, 127.0)));
+    assert!(!warnings(&map("from = \"/a\"\nto = \"/ch/1/meter/in\"")).contains("osc.map"));
+    one_error(&map("from = \"/1/fader1\"\nto = \"/ch/kik/fader\""), &["/ch/kik/fader", "kick"]);
+    one_error(&map("from = \"/1/*\"\nto = \"/ch/kick/fader\""), &["not one address"]);
+    one_error(&map("from = \"/ch/1/fader\"\nto = \"/ch/kick/pan\""), &["is an address of this console"]);
+    one_error(&map("from = \"/ping\"\nto = \"/ch/kick/pan\""), &["is an address of this console"]);
+    one_error(&map("from = \"/a\"\nto = \"/ch/kick/name\"\nrange = [0, 1]"), &["no travel"]);
+    one_error(&map("from = \"/a\"\nto = \"/ch/kick/pan\"\nrange = [1, 1]"), &["two numbers that differ"]);
+    one_error(&map("to = \"/ch/kick/pan\""), &["no `from`"]);
+    let twice = "from = \"/a\"\nto = \"/ch/1/pan\"\n[[osc.map]]\nfrom = \"/a\"\nto = \"/ch/1/mute\"";
+    one_error(&map(twice), &["/a is bound twice"]);
+    one_error(&map("from = \"/a\"\nto = \"/ch/1/pan\"\nrnge = [0, 1]"), &["range"]);
+}

@@ -105,7 +105,9 @@ impl<M: Mixer> Hub<M> {
             Intent::Nothing | Intent::Info | Intent::Ping(_) | Intent::Login(_) => intent,
             _ if by.role == RoleId::NONE => return Err(UNKNOWN.into()),
             // What these tell is narrowed to what the client sees where it is told.
-            Intent::Subscribe(_) | Intent::Unsubscribe(_) | Intent::Sync(_) | Intent::ClientPort(_) => intent,
+            Intent::Subscribe(_) | Intent::Unsubscribe(_) | Intent::Sync(_) | Intent::ClientPort(_) | Intent::ClientIds(_) => {
+                intent
+            }
             Intent::Status if self.may_read_status(by) => intent,
             Intent::Status => return Err(UNKNOWN.into()),
             Intent::Ask(target) if self.may_read(by, target.param) => intent,
@@ -146,6 +148,8 @@ impl<M: Mixer> Hub<M> {
             Intent::MidiForget(_) => command("/midi/forget").map(|()| intent)?,
             Intent::StatusReset => command("/status/reset").map(|()| intent)?,
             Intent::RigReload => command("/rig/reload").map(|()| intent)?,
+            Intent::Clients(_) if self.may_be_told(by, "/clients") => intent,
+            Intent::Clients(_) => return Err(UNKNOWN.into()),
             Intent::PresetList if self.may_be_told(by, "/preset/list") => intent,
             Intent::PresetList => return Err(UNKNOWN.into()),
             Intent::PresetLoad { ref strip, .. } => {

@@ -92,6 +92,8 @@ fn without_a_login_there_is_next_to_nothing() {
         ("/sync", vec![]),
         ("/unsubscribe", vec![]),
         ("/client/port", vec![f(9000.0)]),
+        ("/client/ids", vec![f(1.0)]),
+        ("/clients", vec![]),
         ("/preset/list", vec![]),
         ("/preset/load", vec![text("kick"), text("kick")]),
         ("/preset/save", vec![text("kick"), text("mine")]),

@@ -48,6 +48,29 @@ fn rates_are_those_asked_for() {
 }
 
 #[test]
+fn a_client_that_asks_for_ids_is_told_by_id_and_no_other_is() {
+    let mut bench = Bench::new();
+    let (one, two) = (bench.client(1), bench.client(2));
+    bench.send(one, "/client/ids", &[f(1.0)]);
+    assert_eq!(bench.heard(one), [("/client/ids".to_owned(), vec![OscType::Int(1)])]);
+    for client in [one, two] {
+        bench.subscribe(client, &["/ch/1/fader".into()]);
+        bench.subscribe(client, &["/norm/ch/1/fader".into()]);
+        bench.heard(client);
+    }
+    let three = bench.client(3);
+    bench.send(three, "/ch/1/fader", &[f(0.0 - 10.0)]);
+    bench.run(SECOND / 10);
+    let addresses = |heard: Vec<(String, Vec<OscType>)>| heard.into_iter().map(|h| h.0).collect::<Vec<_>>();
+    assert_eq!(addresses(bench.heard(one)), ["/ch/kick/fader", "/norm/ch/kick/fader"]);
+    assert_eq!(addresses(bench.heard(two)), ["/ch/1/fader", "/norm/ch/1/fader"]);
+    bench.send(one, "/ch/1/fader", &[]);
+    bench.send(one, "/client/ids", &[f(0.0)]);
+    bench.send(one, "/ch/kick/fader", &[]);
+    assert_eq!(addresses(bench.heard(one)), ["/ch/kick/fader", "/client/ids", "/ch/1/fader"]);
+}
+
+#[test]
 fn a_maker_hears_of_anothers_later_change_only() {
     let mut bench = Bench::new();
     let (one, two) = (bench.client(1), bench.client(2));

@@ -1,6 +1,6 @@
 //! The tables that are not part of the graph, read.
 
-use super::{AudioConfig, Backend, DialectConfig, ENGINEER, NONE, Net, OscConfig, Peer, Role, Settings, Token};
+use super::{AudioConfig, Backend, DialectConfig, ENGINEER, NONE, Net, OscConfig, OscMap, Peer, Role, Settings, Token};
 use crate::rig::diagnose::Report;
 use crate::rig::node::{Item, Node, Table};
 use crate::rig::section::Section;
@@ -54,9 +54,6 @@ pub fn read(root: &mut Section<'_>, report: &mut Report) -> (Settings, Vec<Rule>
     }
     reader.check_roles(&settings);
     reader.unbuilt(root);
-    if let Some((key, _)) = settings.osc.maps.iter().find_map(|m| m.entries.first()) {
-        reader.report.warning(&key.span, "[[osc.map]] is not built yet".into(), "no effect");
-    }
     (settings, reader.rules)
 }
 
@@ -140,7 +137,10 @@ impl Reader<'_> {
         if let Some(discover) = section.switch("discover", self.report) {
             osc.discover = discover;
         }
-        osc.maps = section.tables("map", self.report).into_iter().map(|(_, t)| t.clone()).collect();
+        for (node, table) in section.tables("map", self.report) {
+            let map = self.map(node, table, &osc.maps);
+            osc.maps.extend(map);
+        }
         section.finish(self.report);
         osc
     }
@@ -157,19 +157,24 @@ impl Reader<'_> {
 
     fn peer(&mut self, node: &Node) -> Option<Peer> {
         match &node.item {
-            Item::Text(text) => {
-                Some(Peer { addr: self.host_port(text, &node.span)?, subscribe: Vec::new(), meters: None, role: None })
-            }
+            Item::Text(text) => Some(Peer {
+                addr: self.host_port(text, &node.span)?,
+                subscribe: Vec::new(),
+                meters: None,
+                role: None,
+                map: false,
+            }),
             Item::Table(table) => {
                 let mut section = Section::new(table, "this peer");
                 let addr = section.text("addr", self.report).map(str::to_string);
                 let subscribe = self.patterns(&mut section, "subscribe");
                 let meters = section.int("meters", 0..=100, self.report).filter(|hz| *hz > 0).map(|hz| hz as f64);
                 let role = self.role(&mut section);
+                let map = section.switch("map", self.report).unwrap_or(false);
                 let span = section.span("addr");
                 section.finish(self.report);
                 match (addr, span) {
-                    (Some(addr), Some(span)) => Some(Peer { addr: self.host_port(&addr, &span)?, subscribe, meters, role }),
+                    (Some(addr), Some(span)) => Some(Peer { addr: self.host_port(&addr, &span)?, subscribe, meters, role, map }),
                     (_, Some(_)) => None,
                     _ => {
                         self.report.error(&node.span, "this peer has no `addr`".into(), "expected addr = \"host:port\"");
@@ -180,6 +185,61 @@ impl Reader<'_> {
             _ => {
                 let message = format!("a peer is \"host:port\" or a table, not {}", node.kind());
                 self.report.error(&node.span, message, "expected a peer").help("{ addr = \"192.168.1.40:9001\", meters = 20 }");
+                None
+            }
+        }
+    }
+
+    fn map(&mut self, node: &Node, table: &Table, before: &[OscMap]) -> Option<OscMap> {
+        let mut section = Section::new(table, "[[osc.map]]");
+        let from = section.text("from", self.report).map(str::to_owned);
+        let to = section.text("to", self.report).map(str::to_owned);
+        let range = self.ends(&mut section);
+        let spans = ["from", "to"].map(|key| section.span(key).unwrap_or(0..0));
+        for key in ["from", "to"] {
+            if table.get(key).is_none() {
+                let example = if key == "from" { "/1/fader1" } else { "/ch/kick/fader" };
+                self.report.error(
+                    &node.span,
+                    format!("this [[osc.map]] has no `{key}`"),
+                    format!("expected {key} = \"{example}\""),
+                );
+            }
+        }
+        section.finish(self.report);
+        let (from, to) = (from?, to?);
+        let plain = from.len() > 1 && from.starts_with('/') && !from.ends_with('/') && !from.contains("//");
+        if !plain || from.contains(|c: char| c.is_whitespace() || c.is_control() || "*?[]{},#".contains(c)) {
+            self.report
+                .error(&spans[0], format!("{from:?} is not one address"), "expected an address")
+                .help("what the app sends, as it stands: `/1/fader1`; no pattern");
+            return None;
+        }
+        if before.iter().any(|map| map.from == from) {
+            self.report.error(&spans[0], format!("{from} is bound twice"), "used twice");
+            return None;
+        }
+        Some(OscMap { from, to, range, spans })
+    }
+
+    /// What an app sends at the ends of a travel.
+    fn ends(&mut self, section: &mut Section<'_>) -> Option<(f64, f64)> {
+        let (_, node) = section.raw("range")?;
+        let number = |node: &Node| match node.item {
+            Item::Int(i) => Some(i as f64),
+            Item::Float(x) if x.is_finite() => Some(x),
+            _ => None,
+        };
+        let ends = match &node.item {
+            Item::List(list) => list.iter().map(number).collect::<Option<Vec<f64>>>(),
+            _ => None,
+        };
+        match ends.as_deref() {
+            Some([low, high]) if low != high => Some((*low, *high)),
+            _ => {
+                self.report
+                    .error(&node.span, "`range` is two numbers that differ".into(), "expected [low, high]")
+                    .help("what the app sends at the lower and the upper end: `[0, 1]`, `[0, 127]`");
                 None
             }
         }
