@@ -19,7 +19,7 @@ use crate::lanes::Path;
 use crate::network::Set;
 use crate::param::{Access, Value};
 use crate::tree::{Owner, ParamId, SEND, Slot, Tree};
-use fade::{Fades, Spot};
+use fade::{Fades, Opposed, Spot};
 use gains::Ids;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct Desk {
     structural: bool,
     fades: Fades,
     refade: bool,
+    /// What moves on in the next flush so that the monitors stay.
+    opposed: Vec<Opposed>,
     /// What was there before each change, while somebody asks.
     replaced: Option<Vec<(ParamId, Value)>>,
     /// Buttons that were pressed, each once.
@@ -83,6 +85,7 @@ impl Desk {
             structural: false,
             fades: Fades::default(),
             refade: false,
+            opposed: Vec::new(),
             replaced: None,
             pressed: Vec::new(),
         };
@@ -123,8 +126,10 @@ impl Desk {
     /// Sets a parameter to a value of its kind (clamped here). `told` gets every parameter whose value
     /// changed, linked ones included. A set ends a fade of the same parameter.
     pub fn set(&mut self, id: ParamId, value: &Value, told: &mut Vec<ParamId>) {
-        if let Some((id, value)) = self.compensation(id, value) {
-            self.place(id, &value, told);
+        if let Some((other, opposite)) = self.compensation(id, value) {
+            self.oppose(id);
+            self.oppose(other);
+            self.place(other, &opposite, told);
         }
         self.place(id, value, told);
     }
@@ -224,6 +229,7 @@ impl Desk {
 
     /// Adds everything that changed since the last flush to a batch. `now` is the engine's frame.
     pub fn flush(&mut self, now: u64, batch: &mut Batch) {
+        self.glide_opposed(now);
         let dirty = std::mem::take(&mut self.dirty);
         for id in &dirty {
             self.marked[id.0 as usize] = false;
@@ -310,8 +316,9 @@ impl Desk {
         for &(s, p, part) in &work.parts {
             self.part_sets(s, p, part, sets);
         }
+        let solo = if work.pairs.is_empty() { None } else { self.in_place() };
         for &(from, to) in &work.pairs {
-            self.pair_sets(from, to, sets);
+            self.pair_sets(from, to, solo.as_ref(), sets);
         }
     }
 

@@ -221,3 +221,46 @@ fn the_other_detector_takes_over_at_the_level_of_the_tone() {
     let worst = (0..200).map(|i| (level(48000 + 48 * i) - level(40000)).abs()).fold(0.0, f64::max);
     assert!(worst < 0.1, "{worst:.3} dB");
 }
+
+#[test]
+fn a_knee_may_be_moved_from_and_to_none_while_it_works() {
+    for proc in ["comp", "glue", "multiband"] {
+        let path = |p: &str| if proc == "multiband" { format!("{proc}/1/{p}") } else { format!("{proc}/{p}") };
+        let kind = if proc == "glue" { StripKind::Group } else { StripKind::Channel };
+        for (knee, to) in [(0.0, 6.0), (0.0, 24.0), (24.0, 0.0), (6.0, 0.0), (0.0, 0.001)] {
+            let strip_1 = with_chain(strip(kind, 1, "c1", false), &[proc]);
+            let main = with_chain(strip(StripKind::Main, 1, "main", true), &[]);
+            let mut strips = vec![strip_1, main];
+            if kind == StripKind::Group {
+                let source = with_chain(strip(StripKind::Channel, 1, "source", false), &[]);
+                strips.insert(0, source);
+            }
+            let mut spec = wire(strips);
+            if kind == StripKind::Group {
+                spec.strips[0].to = Some(1);
+            }
+            let frames = 96_000;
+            let mut c = Console::new(spec, RATE, vec![sine(60.0, amplitude(-10.0), RATE, frames)]);
+            if proc != "multiband" {
+                c.set("c1", &path("on"), 1.0);
+            }
+            for (p, x) in [("threshold", -30.0), ("ratio", 4.0), ("knee", knee)] {
+                c.set("c1", &path(p), x);
+            }
+            c.flush(None);
+            c.run(48_000, 64);
+            let peak = |x: &[f64]| 20.0 * x.iter().fold(0.0f64, |m, v| m.max(v.abs())).log10();
+            let before = peak(&c.io.outputs[0][43_200..48_000]);
+            c.set("c1", &path("knee"), to);
+            c.flush(None);
+            c.run(48_000, 64);
+            // 20 dB over the threshold, both knees have the same curve there; on the way between them hardly another.
+            let quietest = c.io.outputs[0][48_000..].chunks(800).take(59).map(peak).fold(f64::MAX, f64::min);
+            let loudest = peak(&c.io.outputs[0][48_000..]);
+            assert!(
+                loudest < before + 1.0 && quietest > before - 1.0,
+                "{proc} {knee} to {to}: {quietest} to {loudest}, before {before}"
+            );
+        }
+    }
+}

@@ -172,9 +172,81 @@ fn trim_moves_and_the_monitors_stay() {
     c.flush(None);
     let from = c.io.at;
     c.run(19_200, 64);
-    let wedge = &c.io.outputs[0][from..c.io.at];
-    let off = wedge.iter().map(|x| (20.0 * (x / 0.25).log10()).abs()).fold(0.0, f64::max);
-    assert!(off < 0.2, "the wedge while the trim fades by 12 dB: {off} dB");
+    let off = |c: &Console, from: usize| {
+        let wedge = &c.io.outputs[0][from..c.io.at];
+        wedge.iter().map(|x| (20.0 * (x / 0.25).log10()).abs()).fold(0.0, f64::max)
+    };
+    assert!(off(&c, from) < 0.2, "the wedge while the trim fades by 12 dB: {} dB", off(&c, from));
+}
+
+#[test]
+fn the_monitors_stay_while_a_compensated_trim_is_on_its_way() {
+    // A look-ahead and a delay stand between the trim and the sends.
+    for (chain, delay) in [(&[][..], 0.0), (&["limiter"][..], 10.0)] {
+        let channel = with_chain(strip(StripKind::Channel, 1, "c", false), chain);
+        let wedge = with_chain(strip(StripKind::Aux, 1, "wedge", false), &[]);
+        let main = with_chain(strip(StripKind::Main, 1, "main", false), &[]);
+        let frames = 96_000;
+        let mut c = Console::new(wire(vec![channel, wedge, main]), RATE, vec![vec![0.05; frames]]);
+        for (path, value) in [("send/1/level", 0.0), ("delay", delay), ("compensate", 1.0)] {
+            c.set("c", path, value);
+        }
+        if !chain.is_empty() {
+            c.set("c", "limiter/lookahead", 5.0);
+        }
+        if c.desk.needs_swap() {
+            c.desk.replan_structure().expect("compiles");
+        }
+        c.flush(None);
+        c.run(9600, 64);
+        for to in [12.0, -12.0, 0.5, 6.0] {
+            c.set("c", "trim", to);
+            assert_eq!(c.desk.present(c.id("c", "trim"), c.engine.frame()).as_f64(), to, "what was set holds at once");
+            c.flush(None);
+            let from = c.io.at;
+            // The last one comes while the one before is under way.
+            c.run(if to == 0.5 { 1200 } else { 19_200 }, 64);
+            let wedge = &c.io.outputs[0][from..c.io.at];
+            let off = wedge.iter().map(|x| (20.0 * (x / 0.05).log10()).abs()).fold(0.0, f64::max);
+            assert!(off < 0.3, "{chain:?}, {delay} ms: the wedge is off by {off} dB on the way to {to} dB");
+        }
+        let main = c.io.outputs[1][c.io.at - 1];
+        assert!(is(20.0 * main.abs().log10(), 0.05 * 10f64.powf(6.0 / 20.0)), "main follows: {main}");
+    }
+}
+
+/// Channels straight to main, by way of a group, and into the group by a send alone.
+#[test]
+fn solo_in_place_reaches_through_groups_and_sends_to_them() {
+    let heard = |soloed: &[&str]| {
+        let channel = |n: usize| with_chain(strip(StripKind::Channel, n, &format!("c{n}"), false), &[]);
+        let group = with_chain(strip(StripKind::Group, 1, "g", false), &[]);
+        let main = with_chain(strip(StripKind::Main, 1, "main", false), &[]);
+        let monitor = with_chain(strip(StripKind::Monitor, 1, "monitor", true), &[]);
+        let mut spec = wire(vec![channel(1), channel(2), channel(3), group, main, monitor]);
+        spec.strips[1].to = Some(3);
+        spec.strips[2].to = None;
+        let frames = 9_600;
+        let mut c = Console::new(spec, RATE, [0.5, 0.25, 0.125].map(|x| vec![x; frames]).to_vec());
+        c.set("c3", "send/1/level", 0.0);
+        c.set("monitor", "solo/mode", 2.0);
+        soloed.iter().for_each(|s| c.set(s, "solo", 1.0));
+        c.flush(None);
+        c.run(frames, 64);
+        c.io.outputs[0][frames - 1]
+    };
+    for (soloed, want) in [
+        (&[][..], 0.875),
+        (&["c1"], 0.5),
+        (&["c2"], 0.25),
+        (&["c3"], 0.125),
+        (&["g"], 0.375),
+        (&["c1", "c3"], 0.625),
+        (&["main"], 0.875),
+    ] {
+        let got = heard(soloed);
+        assert!((got - want).abs() < 1e-4, "{soloed:?} soloed: {got}, not {want}");
+    }
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(super) struct Active {
     shape: Shape,
     start: u64,
     frames: u64,
+    /// How a set is heard and no fade that somebody asked for: all are told its target alone.
+    quiet: bool,
 }
 
 impl Active {
@@ -76,6 +78,19 @@ impl Active {
         ((self.to - self.from).abs() * full).ceil().clamp(FEWEST - 1.0, full) as usize + 1
     }
 }
+
+/// A trim, or what compensates it, that was set at once: where it was, or the fade that it was in. Steps of two gains
+/// bulge where they cross; along the taper their sum in dB stands still.
+#[derive(Debug)]
+pub(super) struct Opposed {
+    id: ParamId,
+    was: Value,
+    fade: Option<Active>,
+}
+
+/// How fast a trim moves that is compensated, dB a second, and the shortest time in seconds.
+const OPPOSED_DB_S: f64 = 80.0;
+const OPPOSED_S: f64 = 0.02;
 
 /// Fewest points of a way: its shape has to show.
 const FEWEST: f64 = 9.0;
@@ -163,9 +178,50 @@ impl Desk {
             self.place(id, &target, told);
             self.mark(id);
             if frames > 0 {
-                self.fades.active.insert(id, Active { from, to, shape, start: now, frames });
+                self.fades.active.insert(id, Active { from, to, shape, start: now, frames, quiet: false });
             }
         }
+    }
+
+    /// Remembers where a parameter is, before it is set.
+    pub(super) fn oppose(&mut self, id: ParamId) {
+        for id in [Some(id), self.linked(id)].into_iter().flatten() {
+            if !self.opposed.iter().any(|o| o.id == id) {
+                let fade = self.fades.active.get(&id).cloned();
+                self.opposed.push(Opposed { id, was: self.get(id).clone(), fade });
+            }
+        }
+    }
+
+    /// Lets trims and what compensates them go to where they were set since the last flush; the latter as much later as
+    /// sound needs from the trim to the sends.
+    pub(super) fn glide_opposed(&mut self, now: u64) {
+        for Opposed { id, was, fade } in std::mem::take(&mut self.opposed) {
+            let decl = self.tree.entry(id).decl;
+            let was = fade.filter(|f| now < f.end()).map_or(was, |f| self.placed(id, f.norm(now)));
+            let to = self.get(id).clone();
+            let moved = (to.as_f64() - was.as_f64()).abs();
+            if moved == 0.0 {
+                continue;
+            }
+            let frames = ((moved / OPPOSED_DB_S).max(OPPOSED_S) * self.rate).round() as u64;
+            let (from, to) = (decl.to_norm(&was), decl.to_norm(&to));
+            let start = now + self.until_sent(id);
+            self.fades.active.insert(id, Active { from, to, shape: Shape::Linear, start, frames, quiet: true });
+            self.mark(id);
+        }
+    }
+
+    /// Frames from a strip's input to where its sends to auxes and matrices are mixed, for its compensation; else 0.
+    fn until_sent(&self, id: ParamId) -> u64 {
+        let Owner::Strip(s) = self.tree.entry(id).owner else { return 0 };
+        if self.ids[s].compensation != Some(id) {
+            return 0;
+        }
+        let input = &self.plan.latencies.input;
+        let monitors = self.spec.strips[s].sends.iter().filter(|&&to| self.is_compensated(to));
+        let chain = monitors.map(|&to| input[to].saturating_sub(input[s])).max().unwrap_or(0);
+        chain as u64 + (self.num(self.ids[s].delay) * self.rate / 1000.0).round() as u64
     }
 
     /// Gives many parameters exactly these values, whatever their moves mean to others, at once or over `seconds`
@@ -191,7 +247,7 @@ impl Desk {
     /// The value of a parameter at a frame: on the way, where it is. A switch has its new value at once.
     pub fn present(&self, id: ParamId, now: u64) -> Value {
         match self.tree.entry(id).decl.kind {
-            Kind::Float { .. } => self.on_the_way(id, now),
+            Kind::Float { .. } if !self.fades.active.get(&id).is_some_and(|f| f.quiet) => self.on_the_way(id, now),
             _ => self.get(id).clone(),
         }
     }
@@ -211,7 +267,7 @@ impl Desk {
 
     /// Parameters that are on their way, and the frame at which each arrives.
     pub fn fading(&self) -> impl Iterator<Item = (ParamId, u64)> + '_ {
-        self.fades.active.iter().map(|(id, f)| (*id, f.end()))
+        self.fades.active.iter().filter(|(_, f)| !f.quiet).map(|(id, f)| (*id, f.end()))
     }
 
     /// What is on its way, for a desk that takes this one's place; `name` gives the address of a parameter.
@@ -306,10 +362,11 @@ impl Desk {
         let quarter = Curve::quarter_at(self.rate);
         let mut knots = BTreeSet::from([0]);
         for (_, a) in &active {
-            let left = a.end() - now;
-            let points = a.points().min((left / quarter) as usize + 2);
-            knots.extend((1..points).map(|k| (left as f64 * k as f64 / (points - 1) as f64) as u64));
-            knots.insert(left);
+            let (begin, end) = (a.start.saturating_sub(now), a.end() - now);
+            let left = end - begin;
+            let points = if a.quiet { POINTS } else { a.points() }.min((left / quarter) as usize + 2);
+            knots.extend((0..points).map(|k| begin + (left as f64 * k as f64 / (points - 1) as f64) as u64));
+            knots.insert(end);
         }
         let knots: Vec<u64> = knots.into_iter().collect();
         let mut work = super::Work::default();

@@ -1,5 +1,6 @@
 //! Faders, DCAs, mutes, pans, sends and solo as linear gains.
 
+use super::monitor::InPlace;
 use super::{Desk, send};
 use crate::graph::{EdgeTap, GraphSpec, StripKind, Tap};
 use crate::network::Set;
@@ -180,6 +181,11 @@ impl Desk {
         Some((ids.compensation?, Value::Float(self.num(ids.compensation) - moved)))
     }
 
+    /// Whether what is sent to a strip stays as it is when a trim is compensated.
+    pub(super) fn is_compensated(&self, to: usize) -> bool {
+        matches!(self.spec.strips[to].kind, StripKind::Aux | StripKind::Matrix)
+    }
+
     fn pre(&self, s: usize) -> f64 {
         match self.spec.mute_post_only {
             true if self.holds_its_tongue(s) => 0.0,
@@ -212,22 +218,23 @@ impl Desk {
     }
 
     /// All gains from one strip into another.
-    pub(super) fn pair_sets(&self, from: usize, to: usize, sets: &mut Vec<Set>) {
+    pub(super) fn pair_sets(&self, from: usize, to: usize, solo: Option<&InPlace>, sets: &mut Vec<Set>) {
         let stereo = self.spec.strips[to].stereo;
         let seat = self.plan.seats[to];
+        let closed = solo.is_some_and(|solo| !solo.is_open(from, to));
         for tap in [EdgeTap::Chain, EdgeTap::Input, EdgeTap::Out] {
             let Some(&mix) = self.plan.mixes.get(&(from, to, tap)) else { continue };
             let lane = self.plan.seats[from].lane;
             for i in 0..self.spec.strips[from].channels() {
                 for j in 0..self.spec.strips[to].channels() {
-                    let gain = self.pair_gain(from, to, tap, i, j, stereo);
+                    let gain = self.pair_gain(from, to, tap, [i, j], stereo, closed);
                     sets.push(Set::Mix(mix, lane + i, (seat.lane & 1) + j, gain));
                 }
             }
         }
     }
 
-    fn pair_gain(&self, from: usize, to: usize, tap: EdgeTap, i: usize, j: usize, stereo: bool) -> f64 {
+    fn pair_gain(&self, from: usize, to: usize, tap: EdgeTap, [i, j]: [usize; 2], stereo: bool, closed: bool) -> f64 {
         let strip = &self.spec.strips[from];
         let sides = self.sides(from);
         let pan = self.num(self.ids[from].pan);
@@ -240,18 +247,18 @@ impl Desk {
         };
         let from_talkback = Some(from) == self.talkback;
         let mut sum = 0.0;
-        if strip.to == Some(to) && tap == after && !self.excluded(from) {
+        if strip.to == Some(to) && tap == after && !closed {
             sum += panned(sides);
         }
         for (k, _) in strip.sends.iter().enumerate().filter(|(_, b)| **b == to) {
             let first = self.tree.send(from, k);
             let id = |n: u32| Some(ParamId(first.0 + n));
             let open = closing(1.0 - self.num(id(send::ON)));
-            if open == 0.0 {
+            if open == 0.0 || (closed && self.spec.strips[to].kind == StripKind::Group) {
                 continue;
             }
             let mut level = gain(self.num(id(send::LEVEL))) * open;
-            if matches!(self.spec.strips[to].kind, StripKind::Aux | StripKind::Matrix) {
+            if self.is_compensated(to) {
                 level *= gain_db(self.num(self.ids[from].compensation));
             }
             let place = sides.gain(i, j, stereo, self.num(id(send::PAN)));

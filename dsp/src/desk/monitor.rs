@@ -9,6 +9,21 @@ use crate::tree::{Owner, ParamId};
 /// What dim takes away.
 const DIM_DB: f64 = -20.0;
 
+/// Solo in place: what stays open on the ways to main.
+pub(super) struct InPlace {
+    /// Strips that are soloed or safe, or fed by a soloed one.
+    heard: Vec<bool>,
+    /// Strips that are soloed or feed a soloed one.
+    leads: Vec<bool>,
+}
+
+impl InPlace {
+    /// Whether sound may go from a strip to its destination or to a group.
+    pub(super) fn is_open(&self, from: usize, to: usize) -> bool {
+        self.heard[from] || self.leads[to]
+    }
+}
+
 impl Desk {
     pub(super) fn soloed(&self, s: usize) -> bool {
         let solo = |g: Owner| matches!(g, Owner::Dca(_)) && self.on(self.tree.find(g, "solo"));
@@ -25,26 +40,38 @@ impl Desk {
         self.num(mode) as usize
     }
 
-    /// Whether solo in place keeps a strip from its destination: it is neither soloed nor safe, and
-    /// neither feeds a soloed strip nor is fed by one.
-    pub(super) fn excluded(&self, s: usize) -> bool {
-        if self.solo_mode() != 2 || !self.any_solo() || self.soloed(s) || self.on(self.ids[s].solo_safe) {
-            return false;
+    /// Who is heard at main under solo in place; none while nothing is soloed in this mode. Sound goes from a strip to its
+    /// destination, and to groups also by sends. Solo on main takes nobody away.
+    pub(super) fn in_place(&self) -> Option<InPlace> {
+        if self.solo_mode() != 2 {
+            return None;
         }
-        let leads = |from: usize, to: usize| {
-            let mut at = from;
-            // Destinations never loop; the bound is for the reader.
-            for _ in 0..self.spec.strips.len() {
-                match self.spec.strips[at].to {
-                    Some(next) if next == to => return true,
-                    Some(next) => at = next,
-                    None => return false,
+        let strips = &self.spec.strips;
+        let soloed: Vec<bool> = (0..strips.len()).map(|s| strips[s].kind != StripKind::Main && self.soloed(s)).collect();
+        if !soloed.contains(&true) {
+            return None;
+        }
+        let ways = |s: usize| {
+            let groups = strips[s].sends.iter().copied().filter(|&to| strips[to].kind == StripKind::Group);
+            strips[s].to.into_iter().chain(groups)
+        };
+        let (mut fed, mut leads) = (soloed.clone(), soloed);
+        // One step along all ways at a time; the bound is for the reader, ways never loop.
+        for _ in 0..strips.len() {
+            let mut more = false;
+            for s in 0..strips.len() {
+                for to in ways(s) {
+                    more |= (fed[s] && !fed[to]) || (leads[to] && !leads[s]);
+                    fed[to] |= fed[s];
+                    leads[s] |= leads[to];
                 }
             }
-            false
-        };
-        let related = |o: usize| self.soloed(o) && self.spec.strips[o].kind != StripKind::Main && (leads(o, s) || leads(s, o));
-        !(0..self.spec.strips.len()).any(related)
+            if !more {
+                break;
+            }
+        }
+        let heard = (0..strips.len()).map(|s| fed[s] || self.soloed(s) || self.on(self.ids[s].solo_safe)).collect();
+        Some(InPlace { heard, leads })
     }
 
     #[allow(clippy::too_many_arguments)]

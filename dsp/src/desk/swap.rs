@@ -42,6 +42,7 @@ impl Desk {
             self.marked[id.0 as usize] = false;
         }
         self.structural = false;
+        self.opposed.clear();
         // The engine drops its fades with the old network.
         self.fades.unplan();
         self.refade = !self.fades.is_empty();
@@ -93,6 +94,7 @@ impl Desk {
             structural: false,
             fades: super::Fades::default(),
             refade: false,
+            opposed: Vec::new(),
             replaced: None,
             pressed: Vec::new(),
         }

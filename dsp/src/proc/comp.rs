@@ -98,10 +98,13 @@ pub(super) fn hold_and_release(release_ms: f64, rate: f64) -> (usize, f64) {
     (blocks, (1.05 * release * rate - held).max(0.3 * release * rate))
 }
 
+/// The knee of none: its inverse is still small enough to move to another's without loss of figures.
+pub(super) const SHARPEST_DB: f64 = 0.01;
+
 fn design(p: &super::PartValues, rate: f64) -> Targets {
     let ratio = p.num("ratio");
     let slope = if ratio >= 100.0 { -1.0 } else { 1.0 / ratio - 1.0 };
-    let knee = p.num("knee").max(1e-6);
+    let knee = p.num("knee").max(SHARPEST_DB);
     let (blocks, release) = hold_and_release(p.num("release"), rate);
     [
         p.num("threshold"),
@@ -131,14 +134,15 @@ pub struct Compressor<L: Lanes> {
     key: Key<L>,
 }
 
-/// The static curve: gain change in dB at a level in dB (equation 4, with the knee centred).
+/// The static curve: gain change in dB at a level in dB (equation 4, with the knee centred). The knee and its inverse
+/// move apart on their way to another knee; the bend never exceeds what a knee of any width has at that level.
 #[inline(always)]
 pub(super) fn reduction<L: Lanes>(level: L, threshold: L, slope: L, knee: L, half_inverse: L) -> L {
     let half = knee * L::splat(0.5);
     let over = level - threshold;
     let bend = (over + half).max(L::zero()).min(knee);
     let straight = (over - half).max(L::zero());
-    slope * (bend * bend).mul_add(half_inverse, straight)
+    slope * bend.mul_add((bend * half_inverse).min(L::splat(0.5)), straight)
 }
 
 impl<L: Lanes> Process<L> for Compressor<L> {

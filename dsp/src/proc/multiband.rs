@@ -11,7 +11,7 @@
 //! Crossovers ascend by at least a third of an octave: one that is set too low sounds where it may, and reads as
 //! it was set.
 
-use super::comp::{self, follow, hold_and_release, pole, reduction, settled};
+use super::comp::{self, SHARPEST_DB, follow, hold_and_release, pole, reduction, settled};
 use super::{Build, Count, Ctx, Params, Part, Process, Processor, Targets};
 use crate::block::BLOCK;
 use crate::kernel::butter::{Corner, Filter, root};
@@ -67,7 +67,7 @@ impl Processor for Multiband {
             1..=CROSSOVERS => to[0] = warped(crossover(part, params), rate),
             _ => {
                 let (blocks, release) = hold_and_release(p.num("release"), rate);
-                let (on, ratio, knee) = (f64::from(u8::from(p.on("on"))), p.num("ratio"), p.num("knee").max(1e-6));
+                let (on, ratio, knee) = (f64::from(u8::from(p.on("on"))), p.num("ratio"), p.num("knee").max(SHARPEST_DB));
                 let slope = if ratio >= 100.0 { -1.0 } else { 1.0 / ratio - 1.0 };
                 // Samples may miss the peaks of a high tone; the mean square of a low one sways.
                 let band = part - 1 - CROSSOVERS;

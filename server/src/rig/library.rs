@@ -5,7 +5,7 @@ use crate::audiofile::{RateReader, Reader};
 use headroom_dsp::graph::library::{Library, Sounds};
 use headroom_dsp::kernel::convolver::Impulse;
 use headroom_dsp::kernel::tape::Tape;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
@@ -49,10 +49,22 @@ impl Folder {
     }
 }
 
-/// The library of the rig in a file.
+/// The folders that some rig uses, by their paths.
+static FOLDERS: Mutex<BTreeMap<PathBuf, Weak<Folder>>> = Mutex::new(BTreeMap::new());
+
+/// The library of the rig in a file. Rigs of one folder share it while one of them is in use: after a reload a response
+/// is still the same one, and the network that takes over goes on with the tail of the one before.
 pub fn of(rig: &Path) -> Library {
-    let root = rig.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
-    Library::new(Arc::new(Folder { root, known: Mutex::default(), tapes: Mutex::default() }))
+    let root = rig.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
+    let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    folders.retain(|_, folder| folder.strong_count() > 0);
+    let folder = folders.get(&root).and_then(Weak::upgrade).unwrap_or_else(|| {
+        let folder = Arc::new(Folder { root: root.clone(), known: Mutex::default(), tapes: Mutex::default() });
+        folders.insert(root, Arc::downgrade(&folder));
+        folder
+    });
+    Library::new(folder)
 }
 
 impl Sounds for Folder {
@@ -149,6 +161,15 @@ mod tests {
         assert_eq!(library.impulse("hall.wav", 48_000.0).expect("loads").frames(), 2400);
         std::fs::remove_file(&path).expect("gone");
         assert_eq!(library.impulse("hall.wav", 48_000.0).expect("remembered").frames(), 2400);
+    }
+
+    #[test]
+    fn a_reload_finds_the_response_that_is_playing() {
+        let (folder, library) = folder();
+        write(&folder.path().join("hall.wav"), 48_000, 1, &[0.1; 4800]);
+        let playing = library.impulse("hall.wav", 48_000.0).expect("loads");
+        let anew = of(&folder.path().join("rig.toml")).impulse("hall.wav", 48_000.0).expect("loads");
+        assert!(Arc::ptr_eq(&playing, &anew));
     }
 
     #[test]
