@@ -6,7 +6,8 @@ use std::time::Duration;
 use headroom_e2e::{ControlSurface, Headroom, Jackd, Peer, eventually, isolated, tone};
 use rosc::OscType;
 
-const PERIOD: u32 = 256;
+/// Long: in a period that comes too late JACK loses what was played.
+const PERIOD: u32 = 1_024;
 /// Position of 0 dB.
 const UNITY: u16 = 12_400;
 /// A unit's answer to the question who it is, also sent when it is switched on.

@@ -16,7 +16,7 @@ say() { printf 'guest: %s\n' "$*"; }
 fail() {
   say "FAILED: $*"
   systemctl --no-pager --full status headroom headroom-jackd | tail -n 40
-  journalctl --no-pager -o short-monotonic -u headroom -u headroom-jackd -n 60
+  journalctl --no-pager -o short-monotonic -u headroom -u headroom-jackd -n 2000 | grep -iv xrun | tail -n 60
   cat heard
   say "done 1"
   systemctl --no-block --no-wall -i poweroff 2>/dev/null
@@ -70,12 +70,11 @@ surface_on() {
   wire=$(find /dev/snd -name 'midiC*D0' | head -n 1)
   cat "$wire" >shown &
   shown_by=$!
-  # As when it is switched on: what was drawn before it was read is drawn again.
-  printf '\xf0\x00\x00\x66\x14\x01\xf7' >"$wire"
 }
 plays() { printf "$1" >"$wire"; }
 shows() { od -An -v -tx1 shown | tr -d ' \n' | grep -q "$1"; }
-drawn() { shows 496e70757431; }
+# The name of its first strip. What was drawn before somebody read it is drawn again when the surface says that it is ready.
+drawn() { shows 496e70757431 || { plays '\xf0\x00\x00\x66\x14\x01\xf7' && sleep 5 && shows 496e70757431; }; }
 told() { journalctl --no-pager -u headroom | grep -q "$1"; }
 
 case $boot in

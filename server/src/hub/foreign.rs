@@ -140,11 +140,11 @@ impl Map {
             Some(((low, high), x)) => {
                 let travel = ((x - low) / (high - low)).clamp(0.0, 1.0);
                 // More arguments than one are refused as everywhere.
-                let behind = message.args.clone().skip(1);
+                let behind = message.args.skip(1);
                 coerce::norm(decl, std::iter::once(decode::Arg::Double(travel)).chain(behind))
             }
-            None if self.target.norm => coerce::norm(decl, message.args.clone()),
-            None => coerce::plain(decl, message.args.clone(), space.rate()),
+            None if self.target.norm => coerce::norm(decl, message.args),
+            None => coerce::plain(decl, message.args, space.rate()),
         };
         let coerce::Coerced { value, clamped } = coerced.map_err(|refused| refused.reason)?;
         Ok(Set { target: self.target, value, clamped })
