@@ -192,7 +192,7 @@ fn a_time_tag_is_kept() {
 fn a_reload_brings_new_channels() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), STAGE).unwrap();
-    let stage = Stage::from(STAGE, Source { file: Some(file.path().into()) });
+    let stage = Stage::from(STAGE, Source { file: Some(file.path().into()), started: None });
     let mut app = stage.client();
     app.subscribe("/ch/*/fader");
     app.send("/ch/2/fader", &[f(-9.0)]);
