@@ -83,14 +83,14 @@ fn kind(names: &[String]) -> Option<(String, String)> {
 fn list() -> Result<(), Fail> {
     let mut found = 0;
     let mut show = |title: &str, ports: Vec<Vec<String>>| {
-        println!("{title}");
+        say!("{title}");
         for names in &ports {
             let (kind, what) = kind(names)
                 .unwrap_or_else(|| ("?".into(), "no map is made for it: mcu, hui or a [[midi.map]] of your own".into()));
-            println!("  {:<44} {kind:<24} {what}", names[0]);
+            say!("  {:<44} {kind:<24} {what}", names[0]);
         }
         if ports.is_empty() {
-            println!("  nothing is plugged in");
+            say!("  nothing is plugged in");
         }
         found += ports.len();
     };
@@ -99,14 +99,14 @@ fn list() -> Result<(), Fail> {
             let all = ports(&client, PortFlags::IS_OUTPUT);
             show("JACK", all.iter().map(|port| names(&client, port)).collect());
         }
-        None => println!("JACK\n  no server answers"),
+        None => say!("JACK\n  no server answers"),
     }
     match alsa::is_here().then(alsa::Look::new).flatten() {
         Some(look) => show("ALSA sequencer", look.ports().0.into_iter().map(|name| vec![name.to_owned()]).collect()),
-        None => println!("ALSA sequencer\n  there is none on this machine"),
+        None => say!("ALSA sequencer\n  there is none on this machine"),
     }
     if found > 0 {
-        println!("\nIn a rig: [[midi.surface]] with port = a part of the name at the left, kind = the word at its right.");
+        say!("\nIn a rig: [[midi.surface]] with port = a part of the name at the left, kind = the word at its right.");
     }
     Ok(())
 }

@@ -117,7 +117,7 @@ fn exchange(at: SocketAddr, token: Option<String>, address: &str, args: &[String
 
     let patience = if address == LEARN { LEARNING } else { PATIENCE };
     if address == LEARN {
-        eprintln!("touch a control, then move a parameter anywhere");
+        tell!("touch a control, then move a parameter anywhere");
     }
     let until = Instant::now() + patience;
     let mut buffer = vec![0; 65_536];

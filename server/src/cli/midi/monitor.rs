@@ -64,7 +64,7 @@ pub fn run(pattern: &str, seconds: Option<f64>) -> Result<(), Fail> {
         return Err(Fail::running(format!("{what}; `headroom midi` lists those that are there")));
     }
     for name in names.iter().chain(alsa_ports.iter().map(|(name, _)| name)) {
-        eprintln!("listening to {name}");
+        tell!("listening to {name}");
     }
     let mut parsers: HashMap<String, Parser> = HashMap::new();
     while until.is_none_or(|until| Instant::now() < until) {
@@ -113,7 +113,7 @@ fn sequencer(fits: &impl Fn(&str) -> bool) -> (Receiver<()>, Vec<(String, alsa::
 
 fn show(port: &str, bytes: &[u8], parsers: &mut HashMap<String, Parser>) {
     let parser = parsers.entry(port.to_owned()).or_default();
-    parser.read(bytes, |message| println!("{port:<30} {}", describe(&message)));
+    parser.read(bytes, |message| say!("{port:<30} {}", describe(&message)));
 }
 
 /// A message in words, with what it would mean of a Mackie surface.

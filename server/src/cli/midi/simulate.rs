@@ -136,8 +136,8 @@ pub fn run(name: &str, seconds: Option<f64>) -> Result<(), Fail> {
     let (sent, done) = bounded(1_024);
     let input = client.register_port("in", MidiIn::default()).map_err(fail)?;
     let output = client.register_port("out", MidiOut::default()).map_err(fail)?;
-    eprintln!("{} is a Mackie surface: port = {name:?}, kind = \"mcu\"", client.name());
-    eprintln!("{HELP}");
+    tell!("{} is a Mackie surface: port = {name:?}, kind = \"mcu\"", client.name());
+    tell!("{HELP}");
     let active = client.activate_async((), Cable { input, output, heard, sends, sent }).map_err(fail)?;
     let _ = send.send(READY.to_vec());
     let (typed, lines) = unbounded();
@@ -157,11 +157,11 @@ pub fn run(name: &str, seconds: Option<f64>) -> Result<(), Fail> {
             }
             recv(lines) -> line => match line.as_deref().map(str::trim) {
                 Ok("quit") => break,
-                Ok("help") => eprintln!("{HELP}"),
+                Ok("help") => tell!("{HELP}"),
                 Ok("show") => print(&shown, false),
                 Ok(line) => match typed_command(line, &mut shown) {
                     Ok(messages) => messages.into_iter().for_each(|m| drop(send.send(m))),
-                    Err(reason) => eprintln!("{reason}; {HELP}"),
+                    Err(reason) => tell!("{reason}; {HELP}"),
                 },
                 // Nobody types: it goes on where its end is set, else it ends.
                 Err(_) if until.is_some() => std::thread::sleep(Duration::from_millis(10)),
