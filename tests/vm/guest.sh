@@ -159,7 +159,7 @@ RIG
     [ "$(main_pid headroom)" = "$pid" ] || fail "the reload was a restart"
     say "reload (systemctl reload): a new channel, $(since off "$from" && echo "a period lost meanwhile" || echo "no gap")"
     if modprobe snd-virmidi midi_devs=1 2>/dev/null; then
-      headroom midi | grep -q VirMIDI || fail "headroom midi does not list the surface"
+      headroom midi | grep VirMIDI >/dev/null || fail "headroom midi does not list the surface"
       printf '[[midi.surface]]\nport = "VirMIDI"\nkind = "mcu"\n' >>/etc/headroom/rig.toml
       surface_on
       from=$(now)
