@@ -96,6 +96,18 @@ fn dense(level_db: f64) -> Vec<f32> {
         .collect()
 }
 
+/// White noise with edges of 100 ms, so that nothing but its own peaks lie between samples.
+fn white(amplitude: f32) -> Vec<f32> {
+    let edge = |i: usize| 0.5 - 0.5 * (PI * (i.min(95_999 - i) as f64 / 4800.0).min(1.0)).cos();
+    noise(7, 96_000).into_iter().enumerate().map(|(i, x)| x * amplitude * edge(i) as f32).collect()
+}
+
+/// A square wave that knows nothing of the rate: what it folds reaches up to half of it.
+fn naive_square() -> Vec<f32> {
+    let edge = |i: usize| 0.5 - 0.5 * (PI * (i.min(95_999 - i) as f64 / 4800.0).min(1.0)).cos();
+    (0..96_000).map(|i| if (i as f64 * 1000.0 / RATE).fract() < 0.5 { edge(i) as f32 } else { -edge(i) as f32 }).collect()
+}
+
 #[test]
 fn nothing_passes_the_ceiling() {
     let stimuli = [
@@ -104,16 +116,18 @@ fn nothing_passes_the_ceiling() {
         ("fs/4 at 45°", quarter_rate()),
         ("mix +6", dense(6.0)),
         ("mix +12", dense(12.0)),
+        ("white noise", white(2.0)),
+        ("naive square", naive_square()),
     ];
     let mut failed = Vec::new();
     for (name, input) in stimuli {
-        for lookahead in [1.5, 5.0] {
+        for lookahead in [0.5, 1.5, 5.0] {
             let settings = [("on", 1.0), ("ceiling", -1.0), ("lookahead", lookahead)];
             let out = limit(&settings, input.clone(), input.clone());
             let tp = db(true_peak(&out[0])) + 1.0;
             println!("{name} {lookahead} ms: {tp:+.3} dB over the ceiling");
             // A dense mix must not be held lower than it need be.
-            if tp > 0.0 || (name.starts_with("mix") && tp < -0.2) {
+            if tp > 0.0 || (name.starts_with("mix") && lookahead > 1.0 && tp < -0.2) {
                 failed.push(format!("{name}, {lookahead} ms: {tp:+.3} dB"));
             }
         }

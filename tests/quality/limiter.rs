@@ -3,7 +3,7 @@
 use crate::table::{Done, Table};
 use crate::take::{RATE, Take};
 use headroom_e2e::measure::signal::{amplitude, db, differing, impulse, noise, peak, single, tone};
-use headroom_e2e::measure::spectrum::{Spectrum, phase_delay, true_peak};
+use headroom_e2e::measure::spectrum::{Spectrum, phase_delay, true_peak, worst_above};
 use std::f64::consts::{FRAC_PI_4, PI, TAU};
 
 fn limit(settings: &str, x: &[f64]) -> Result<Vec<f64>, String> {
@@ -39,6 +39,57 @@ fn dense(over: f64) -> Vec<f64> {
     x
 }
 
+/// In and out, over a tenth of a second.
+fn fade(x: &mut [f64]) {
+    let last = x.len() - 1;
+    let edge = |i: usize| 0.5 - 0.5 * (PI * (i.min(last - i) as f64 / 4800.0).min(1.0)).cos();
+    x.iter_mut().enumerate().for_each(|(i, v)| *v *= edge(i));
+}
+
+/// What reaches half the rate: pink and white noise, the peak that much over full scale, and a naive square wave.
+fn wide(kind: &str, over: f64) -> Vec<f64> {
+    let white = noise(9, 1.0, 96_000);
+    // Poles and zeros an octave and a bit apart: 3 dB an octave ("pink" by six one-poles in series).
+    let pinked = |mut x: Vec<f64>| {
+        for k in 0..6 {
+            let place = |shift: f64| 1.0 - (TAU * 8.0 * 4f64.powf(f64::from(k) + shift) / RATE).min(0.98);
+            let (pole, zero, mut last, mut out) = (place(0.0), place(0.5), 0.0, 0.0);
+            for x in &mut x {
+                out = *x - zero * last + pole * out;
+                last = std::mem::replace(x, out);
+            }
+        }
+        x
+    };
+    let mut x = match kind {
+        "pink" => pinked(white),
+        "white" => white,
+        _ => (0..96_000).map(|i| if (i as f64 * 1000.0 / RATE).fract() < 0.5 { 1.0 } else { -1.0 }).collect(),
+    };
+    fade(&mut x);
+    let scale = amplitude(over) / peak(&x);
+    x.iter_mut().for_each(|v| *v *= scale);
+    x
+}
+
+/// Another look-ahead while a tone plays: old and new delay are crossfaded, and neither has a gap.
+pub fn swaps(t: &mut Table) -> Done {
+    let x = tone(RATE, 1000.0, -3.0, 4.0);
+    for (from, to) in [(0.5, 5.0), (0.5, 1.5), (1.5, 5.0), (5.0, 0.5)] {
+        for ceiling in [0.0, -9.0] {
+            let take =
+                Take::main("limiter", &format!("limiter = {{ on = true, lookahead = {from:.1}, ceiling = {ceiling:.1} }}"));
+            let mut y = take.feed("c", &x).cue(2.0, format!("/main/limiter/lookahead {to:.1}")).first("main")?;
+            fade(&mut y);
+            let high = worst_above(&y[48_000..144_000], RATE, 4000.0);
+            t.most(format!("look-ahead {from} to {to} ms, ceiling {ceiling}: worst 10 ms above 4 kHz"), high, -100.0, "dBFS");
+            let over = db(true_peak(&y)) - ceiling;
+            t.most(format!("look-ahead {from} to {to} ms, ceiling {ceiling}: over the ceiling"), over, 0.0, "dB");
+        }
+    }
+    Ok(())
+}
+
 pub fn overshoot(t: &mut Table) -> Done {
     for (name, x) in [
         ("100 Hz square bursts +6", bursts(100.0, 6.0)),
@@ -46,6 +97,10 @@ pub fn overshoot(t: &mut Table) -> Done {
         ("fs/4 at 45° +6", quarter()),
         ("dense mix +6", dense(6.0)),
         ("dense mix +12", dense(12.0)),
+        ("dense pink noise +6", wide("pink", 6.0)),
+        ("dense pink noise +12", wide("pink", 12.0)),
+        ("white noise +6", wide("white", 6.0)),
+        ("1 kHz naive square wave", wide("square", 0.0)),
     ] {
         for (look, release) in [(1.5, 50.0), (5.0, 50.0), (0.5, 5.0)] {
             let y = limit(&format!("ceiling = -1.0, lookahead = {look:.1}, release = {release:.1}"), &x)?;

@@ -79,6 +79,7 @@ const SECTIONS: &[(&str, &[Part])] = &[
         "Limiter: ceiling −1 dBTP",
         &[
             ("limiter overshoot", limiter::overshoot),
+            ("limiter look-ahead", limiter::swaps),
             ("limiter distortion", limiter::distortion),
             ("limiter faithful", limiter::faithful),
         ],

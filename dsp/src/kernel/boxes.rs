@@ -31,6 +31,16 @@ impl<L: Lanes> Boxes<L> {
         self.rings.iter_mut().flatten().chain(&mut self.sums).for_each(|v| v.set(lane, 0.0));
     }
 
+    /// As if it had always been given this.
+    pub fn fill(&mut self, lane: usize, x: f64) {
+        let mut sum = x;
+        for (ring, total) in self.rings.iter_mut().zip(&mut self.sums) {
+            ring.iter_mut().for_each(|v| v.set(lane, sum));
+            sum *= ring.len() as f64;
+            total.set(lane, sum);
+        }
+    }
+
     /// Takes over a lane of another pair of the same length.
     pub fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
         for r in 0..2 {

@@ -24,6 +24,9 @@ const SHORT_DB: f64 = 0.018;
 /// Hold beyond the look-ahead, in seconds.
 const HOLD_S: f64 = 0.010_66;
 
+/// The longest look-ahead.
+const LONGEST_MS: f64 = 5.0;
+
 fn frames(ms: f64, rate: f64) -> usize {
     (ms * 1e-3 * rate).round().max(1.0) as usize
 }
@@ -36,7 +39,7 @@ impl Processor for Limiter {
         Decl::float("ceiling", Unit::Dbtp, -24.0, 0.0, -1.0, "Level that nothing passes"),
         Decl::float("gain", Unit::Db, 0.0, 24.0, 0.0, "Gain ahead of it"),
         Decl::log("release", Unit::Ms, 5.0, 1000.0, 50.0, "Time to 63 % of the way back"),
-        Decl::log("lookahead", Unit::Ms, 0.5, 5.0, 1.5, "How far it sees ahead: its whole latency").structural(),
+        Decl::log("lookahead", Unit::Ms, 0.5, LONGEST_MS, 1.5, "How far it sees ahead: its whole latency").structural(),
         Decl::bool("true-peak", true, "Peaks between samples count; off: samples only"),
     ])];
     const PLACE: Place = Place::Last(0);
@@ -69,14 +72,16 @@ impl Processor for Limiter {
         let latency = build.lanes.iter().flatten().map(|p| Limiter::latency(p, build.rate)).max().unwrap_or(1);
         let side = MOST.min(latency / 2).max(1);
         let mut hold = Hold::new();
-        let blocks = (latency as f64 + HOLD_S * build.rate) / STEP as f64;
+        let blocks = ((latency as f64 + HOLD_S * build.rate) / STEP as f64).ceil() as usize + 1;
         for lane in 0..L::N {
-            hold.set(lane, blocks.ceil() as usize + 1, false);
+            hold.set(lane, blocks, false);
         }
         LimiterBank {
             latency,
             margin: 10f64.powf(-(MARGIN_DB + SHORT_DB * (MOST - side) as f64) / 20.0),
-            delay: vec![L::zero(); (latency + BLOCK).next_power_of_two()],
+            blocks,
+            // For the longest look-ahead: one that is changed to must find the sound from before.
+            delay: vec![L::zero(); (frames(LONGEST_MS, build.rate) + BLOCK).next_power_of_two()],
             next: 0,
             level: Coeffs::new(build.curve, [1.0, 1.0, 0.0]),
             release: L::zero(),
@@ -92,6 +97,8 @@ impl Processor for Limiter {
 /// A bank of limiters of one look-ahead.
 pub struct LimiterBank<L: Lanes> {
     latency: usize,
+    /// Blocks of the hold.
+    blocks: usize,
     /// How far below the ceiling it aims, as a factor.
     margin: f64,
     /// The signal, by absolute frame.
@@ -192,16 +199,19 @@ impl<L: Lanes> Process<L> for LimiterBank<L> {
         }
         self.true_peak = (self.true_peak & !(1 << lane)) | ((from.true_peak >> from_lane & 1) << lane);
         self.hold.carry(lane, &from.hold, from_lane);
-        // As much of the signal as both hold; with another look-ahead it goes on from there.
+        self.hold.set(lane, self.blocks, false);
         let (mask, from_mask) = (self.delay.len() - 1, from.delay.len() - 1);
         for age in 1..=self.delay.len().min(from.delay.len()) {
             let frame = (from.next as usize).wrapping_sub(age);
             self.delay[frame & mask].set(lane, from.delay[frame & from_mask].get(from_lane));
         }
         self.next = from.next;
+        self.peak.carry(lane, &from.peak, from_lane);
         if self.latency == from.latency {
-            self.peak.carry(lane, &from.peak, from_lane);
             self.smooth.carry(lane, &from.smooth, from_lane);
+        } else {
+            // Another length: it goes on from the reduction that was due.
+            self.smooth.fill(lane, from.need.get(from_lane));
         }
     }
 
