@@ -22,7 +22,8 @@ pub struct Clip;
 
 impl Processor for Clip {
     const NAME: &'static str = "clip";
-    const DOC: &'static str = "Clipper";
+    const DOC: &'static str =
+        "Clipper: cuts or bends peaks; its filters pass the ceiling by up to 2.5 dB, a limiter behind it holds one";
     const PARTS: &'static [Part] = &[Part::common(&[
         Decl::bool("on", false, "Clipper in the path"),
         Decl::float("ceiling", Unit::Dbfs, -24.0, 0.0, 0.0, "Level at which it clips"),
