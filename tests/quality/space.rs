@@ -111,5 +111,26 @@ pub fn reverb(t: &mut Table) -> Done {
             t.most(format!("{name}: correlation of the sides"), correlation(&x[late.clone()], &damped[1][late]).abs(), 0.15, "");
         }
     }
+    for kind in ["hall", "plate", "room"] {
+        for time in [0.1, 0.15, 0.2, 0.3, 0.5] {
+            let keys = format!(
+                "stereo = true\nreverb = {{ type = \"{kind}\", time = {time:.2}, predelay = 0, damping = 0.0, mix = 1.0 }}"
+            );
+            let (click, none) = (impulse(0, 48_000), vec![0.0; 48_000]);
+            let mut sides = Take::channel("reverb", &keys).feed_all("c", vec![click.clone(), none.clone()]).out("main")?;
+            sides.extend(Take::channel("reverb", &keys).feed_all("c", vec![none, click]).out("main")?);
+            // So short a decay of one octave is a matter of chance: all octaves, either side from either side.
+            let bands = [500.0, 1000.0, 2000.0, 4000.0];
+            let all = bands.iter().flat_map(|hz| sides.iter().map(|x| t30(x, RATE, *hz))).sum::<f64>() / 16.0;
+            t.most(format!("{kind} {time} s: T30, mean of 500 … 4000 Hz, distance"), 100.0 * (all / time - 1.0).abs(), 5.0, "%");
+        }
+        let keys = format!("stereo = true\nreverb = {{ type = \"{kind}\", time = 20, predelay = 0, damping = 0.0, mix = 1.0 }}");
+        let x = vec![noise(6, 0.2, 480_000), noise(7, 0.2, 480_000)];
+        let y = Take::channel("reverb", &keys).feed_all("c", x).cue(8.0, "/ch/c/reverb/time 1.8").out("main")?;
+        let level = |from: usize| y.iter().map(|y| y[from..from + 9600].iter().map(|v| v * v).sum::<f64>()).sum::<f64>();
+        let before = (0..10).map(|i| level(288_000 + 9600 * i)).sum::<f64>() / 10.0;
+        let swell = (0..8).map(|i| power_db(level(384_000 + 4800 * i) / before)).fold(f64::NEG_INFINITY, f64::max);
+        t.most(format!("{kind}: noise swells when the time goes from 20 to 1.8 s, by"), swell, 1.5, "dB");
+    }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! Reverberator and Other Filters", Dattorro), whence the early reflections are heard → two steps of
 //! delays and a Hadamard matrix (see `diffuser`) → a network of sixteen lines (see
 //! [`fdn`](crate::kernel::fdn)). `time` is exact at 1 kHz; `damping` shortens the treble's decay.
-//! Steady noise comes out as loud as it went in, whatever the time. No latency. Below 0.2 s the
-//! diffuser's own length shows: a hall of 0.1 s takes 0.2.
+//! Steady noise comes out as loud as it went in, whatever the time, and what sounds while the time changes keeps its
+//! level. No latency.
 //!
 //! A stereo strip has one network, fed by both sides, its outputs taken from different lines; a mono
 //! strip hears the power of both outputs. Time, damping, cuts, width and mix glide, predelay is

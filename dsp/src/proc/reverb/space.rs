@@ -106,7 +106,7 @@ pub static SPACES: [Space; 3] = [
                 (29.3, 0.10, true),
             ],
         ],
-        direct: 0.9,
+        direct: 0.8,
         seed: 3,
         corner: 9000.0,
     },
@@ -172,11 +172,6 @@ impl Geometry {
             taps.map(|(ms, gain, cross)| (frames(ms), gain, (side - 1) ^ usize::from(cross)))
         });
         Geometry { lines, spread, scatter, allpass, early }
-    }
-
-    /// Energy of the early reflections of one side.
-    pub fn early_energy(&self) -> f64 {
-        self.early[0].iter().map(|&(_, gain, _)| f64::from(gain * gain)).sum()
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Tank {
     switch: Option<u64>,
     /// 1, or on its way to 0 and back around a switch.
     gate: Gain,
-    /// Level of the network.
+    /// Level of what enters: what is inside keeps its own when the time changes, and fades by the new one.
     level: Gain,
     width: Gain,
     predelay: Crossfade<usize>,
@@ -69,7 +69,7 @@ impl Tank {
             width: Gain::new(curve, 1.0),
             predelay: Crossfade::new(0),
             before: Lines::new(2, frames(PREDELAY_MS)),
-            diffuser: Diffuser::new(rate),
+            diffuser: Diffuser::new(curve, rate),
             // The network reads before it writes: no chunk on top.
             fdn: Fdn::new(curve, rate, frames(space::LONGEST_LINE_MS) - CHUNK),
         };
@@ -112,7 +112,9 @@ impl Tank {
         self.fdn.set(&fdn::absorption(&geometry.lines, self.rate, time, treble, space.corner), when);
         // Two independent sides of equal power come out as loud as they went in.
         let pass = fdn::pass(&geometry.lines, self.rate, time);
-        let energy = geometry.early_energy() + space.direct * space.direct + pass / (1.0 - pass);
+        let left = 10f64.powf(-3.0 / (self.rate * time));
+        let (early, late) = self.diffuser.set(geometry, left, when);
+        let energy = early + late * (space.direct * space.direct + pass / (1.0 - pass));
         self.level.set(energy.powf(-0.5), when);
     }
 
@@ -161,7 +163,8 @@ impl Tank {
     /// Does what is due at `frame`, the first of a chunk; the chunk must not pass the frame returned.
     #[inline(always)]
     pub fn due(&mut self, frame: u64) -> u64 {
-        let mut limit = self.predelay.at(frame, &self.curve).min(self.fdn.limit(frame));
+        let limits = [self.fdn.limit(frame), self.diffuser.limit(frame)];
+        let mut limit = self.predelay.at(frame, &self.curve).min(limits[0]).min(limits[1]);
         if let Some(due) = self.switch {
             if frame >= due {
                 self.switch = None;
@@ -197,21 +200,21 @@ impl Tank {
         let mut gate = [1.0f32; CHUNK];
         if self.gate.resting() != Some(1.0) {
             self.gate.run(frame, n, |t, g| gate[t] = g as f32);
-            for x in &mut early {
-                for t in 0..n {
-                    x[t] *= gate[t];
-                }
+        }
+        let here = Chunk { frame, n, stereo: true };
+        let level = fill(&mut self.level, here);
+        for x in &mut early {
+            for t in 0..n {
+                x[t] *= level[t] * gate[t];
             }
         }
         self.diffuser.run::<V>(&self.spaces[self.kind], frame, n, &mut early, &mut work.input);
         self.fdn.run::<V>(frame, n, work, SPACES[self.kind].direct as f32, io);
 
-        let here = Chunk { frame, n, stereo: true };
-        let (level, width) = (fill(&mut self.level, here), fill(&mut self.width, here));
+        let width = fill(&mut self.width, here);
         let [left, right] = io;
         for t in 0..n {
-            let loud = level[t] * gate[t];
-            let (l, r) = (loud * (early[0][t] + left[t]), loud * (early[1][t] + right[t]));
+            let (l, r) = (gate[t] * (early[0][t] + left[t]), gate[t] * (early[1][t] + right[t]));
             let (mid, side) = (0.5 * (l + r), 0.5 * width[t] * (l - r));
             left[t] = mid + side;
             right[t] = mid - side;

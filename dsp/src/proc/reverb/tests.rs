@@ -112,6 +112,38 @@ fn rooms_meet_their_bars_at_48_khz() {
 }
 
 #[test]
+fn short_times_are_right_too() {
+    for (kind, name) in NAMES.iter().enumerate() {
+        for time in [0.1, 0.15, 0.2, 0.3] {
+            let with = [("type", kind as f64), ("time", time), ("damping", 0.0), ("predelay", 0.0)];
+            // One octave is a matter of chance: several, either side from either side.
+            let sides = [(1.0, 0.0), (0.0, 1.0)].map(|(l, r)| response(&with, 48000.0, 1.0, l, r));
+            let bands = [500.0, 1000.0, 2000.0, 4000.0];
+            let off: Vec<f64> = sides.as_flattened().iter().flat_map(|x| errors(x, 48000.0, time, &bands)).collect();
+            let mean = off.iter().sum::<f64>() / off.len() as f64;
+            println!("{name} {time} s: {mean:+.1} %");
+            assert!(mean.abs() <= 5.0, "{name} {time} s: {mean} %");
+        }
+    }
+}
+
+#[test]
+fn a_shorter_time_does_not_swell_what_sounds() {
+    let mut p = bank::<Two>(48000.0, true);
+    let to = |time: f64| targets(&[("time", time), ("damping", 0.0)], 48000.0);
+    (0..2).for_each(|lane| p.set(0, lane, &to(20.0), When::Jump));
+    let mut io: Vec<Two> = (0..432_000).map(|f| Two::from_fn(|lane| noise(f, lane))).collect();
+    let (first, second) = io.split_at_mut(384_000);
+    render(&mut *p, 0b11, 0, 64, first);
+    (0..2).for_each(|lane| p.set(0, lane, &to(1.8), When::At(384_000)));
+    render(&mut *p, 0b11, 384_000, 64, second);
+    let power = |io: &[Two]| io.iter().map(|v| v.get(0).powi(2) + v.get(1).powi(2)).sum::<f64>() / io.len() as f64;
+    let before = power(&first[288_000..]);
+    let most = second.chunks(9600).map(power).fold(0.0, f64::max);
+    assert!(10.0 * (most / before).log10() < 1.5, "{} dB", 10.0 * (most / before).log10());
+}
+
+#[test]
 fn rooms_are_the_same_at_other_rates() {
     for rate in [44100.0, 96000.0] {
         for kind in 0..3 {
