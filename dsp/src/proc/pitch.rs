@@ -8,13 +8,14 @@
 //! Voices and single notes down to about 60 Hz come out clean; chords and drums flutter a little the more, the
 //! further they are moved. Upwards, what would pass half the rate is rolled off by 24 dB/oct first.
 //!
-//! The wet signal is 6 to 45 ms late, 10 to 30 most of the time; the dry one is not, and no latency is
-//! reported: a latency that told one of the two would misplace the other. A `shift` of 0 is the dry signal, bit
-//! for bit, as is `mix` 0. A new `shift` bends over 20 ms.
+//! The latency is 14.5 ms, on or off, for the dry signal too: that is where the tap begins and stays near, so that a
+//! little shift is no jump and a `mix` combs no more than the shift itself does. What is shifted far wanders 6 to 45
+//! ms behind, 10 to 30 most of the time. A `shift` of 0 is the dry signal, bit for bit, as is `mix` 0. A new `shift`
+//! bends over 20 ms.
 
 mod splice;
 
-use super::{Build, Params, Part, Processor, Targets};
+use super::{Build, Ctx, Outside, Params, Part, Process, Processor, Targets};
 use crate::kernel::delayline::{CHUNK, Lines};
 use crate::kernel::interp::{Place, SHORTEST, Table};
 use crate::kernel::per_strip::{Chunk, Effect, PerStrip, Sides, paired, parted};
@@ -24,6 +25,9 @@ use crate::param::{Decl, Unit};
 use crate::ramp::{Curve, GRID, Gain, When};
 use splice::{Search, Sizes};
 use std::sync::Arc;
+
+/// Where the tap begins, and the latency: the middle of where it wanders for small shifts.
+const LATENCY_S: f64 = 0.0145;
 
 /// The processor.
 pub struct Pitch;
@@ -37,10 +41,16 @@ impl Processor for Pitch {
         Decl::float("mix", Unit::None, 0.0, 1.0, 1.0, "Shifted against the dry signal"),
     ])];
 
+    const OWN_BYPASS: bool = true;
+
+    fn latency(_params: &Params, rate: f64) -> usize {
+        (LATENCY_S * rate).round() as usize
+    }
+
     /// Frames that are read for each that goes in, mix, the roll-off as [`svf::cut_at`].
     fn coeffs(_part: usize, params: &Params, rate: f64) -> Targets {
         let p = params.parts[0];
-        let shift = p.num("shift");
+        let shift = if p.on("on") { p.num("shift") } else { 0.0 };
         let ratio = (shift / 12.0).exp2();
         let mut to = Targets::default();
         to[0] = ratio;
@@ -50,12 +60,82 @@ impl Processor for Pitch {
         to
     }
 
-    type State<L: Lanes> = PerStrip<L, Shifter>;
+    type State<L: Lanes> = Bank<L>;
 
-    fn build<L: Lanes>(build: &Build) -> PerStrip<L, Shifter> {
+    fn build<L: Lanes>(build: &Build) -> Bank<L> {
         let table = Table::new();
         let sizes = Arc::new(Sizes::new(build.rate));
-        PerStrip::new(build, |_| Shifter::new(&table, &sizes, build.curve))
+        let latency = (LATENCY_S * build.rate).round() as usize;
+        Bank {
+            voices: PerStrip::new(build, |_| Shifter::new(&table, &sizes, build.curve, latency as f64)),
+            latency,
+            dry: vec![L::zero(); (latency + CHUNK).next_power_of_two()],
+            next: 0,
+        }
+    }
+}
+
+/// A bank of shifters, and the dry signal that waits for them.
+pub struct Bank<L> {
+    voices: PerStrip<L, Shifter>,
+    latency: usize,
+    /// By absolute frame.
+    dry: Vec<L>,
+    /// Frame that the next block starts with.
+    next: u64,
+}
+
+impl<L: Lanes> Process<L> for Bank<L> {
+    fn set(&mut self, part: usize, lane: usize, to: &Targets, when: When) {
+        self.voices.set(part, lane, to, when);
+    }
+
+    #[inline(always)]
+    fn run(&mut self, ctx: &mut Ctx<L>, io: &mut [L]) {
+        self.voices.begin(ctx);
+        let mask = self.dry.len() - 1;
+        let mut frame = ctx.frame;
+        for io in io.chunks_mut(CHUNK) {
+            let mut late = [L::zero(); CHUNK];
+            for (i, (x, late)) in io.iter().zip(&mut late).enumerate() {
+                let here = (frame as usize).wrapping_add(i);
+                self.dry[here & mask] = *x;
+                *late = self.dry[here.wrapping_sub(self.latency) & mask];
+            }
+            self.voices.keep(&late[..io.len()]);
+            self.voices.answer(frame, io);
+            self.voices.mix(frame, io);
+            frame += io.len() as u64;
+        }
+        self.next = frame;
+        self.voices.end(frame);
+    }
+
+    fn clear(&mut self, lane: usize) {
+        self.dry.iter_mut().for_each(|v| v.set(lane, 0.0));
+        self.voices.clear(lane);
+    }
+
+    fn carry(&mut self, lane: usize, from: &Self, from_lane: usize) {
+        let (mask, from_mask) = (self.dry.len() - 1, from.dry.len() - 1);
+        for age in 1..=self.dry.len().min(from.dry.len()) {
+            let frame = (from.next as usize).wrapping_sub(age);
+            self.dry[frame & mask].set(lane, from.dry[frame & from_mask].get(from_lane));
+        }
+        self.next = from.next;
+        self.voices.carry(lane, &from.voices, from_lane);
+    }
+
+    fn ahead(&mut self, lane: usize, from: &Self, from_lane: usize, budget: &mut usize) -> bool {
+        self.voices.ahead(lane, &from.voices, from_lane, budget)
+    }
+
+    fn join(&mut self, lane: usize, outside: &Outside) {
+        self.voices.join(lane, outside);
+    }
+
+    fn tail(&self, lane: usize) -> u64 {
+        self.voices.tail(lane).max(self.latency as u64)
     }
 }
 
@@ -68,6 +148,8 @@ pub struct Shifter {
     /// The ratio of the last frame.
     speed: f64,
     cuts: [Section<Two64>; 2],
+    /// Delay from which the tap starts.
+    start: f64,
     /// Delay of the tap that sounds, in frames.
     place: f64,
     /// Delay of the tap that comes up, while frames of the blend are left.
@@ -79,7 +161,7 @@ pub struct Shifter {
 }
 
 impl Shifter {
-    fn new(table: &Arc<Table>, sizes: &Arc<Sizes>, curve: &Arc<Curve>) -> Shifter {
+    fn new(table: &Arc<Table>, sizes: &Arc<Sizes>, curve: &Arc<Curve>, start: f64) -> Shifter {
         Shifter {
             table: table.clone(),
             sizes: sizes.clone(),
@@ -87,7 +169,8 @@ impl Shifter {
             ratio: Gain::new(curve, 1.0),
             speed: 1.0,
             cuts: [Section::new(curve), Section::new(curve)],
-            place: 0.0,
+            start,
+            place: start,
             next: 0.0,
             left: 0,
             alike: 1.0,
@@ -99,6 +182,11 @@ impl Shifter {
     /// everything before `frame` written.
     #[inline(always)]
     fn splice(&mut self, frame: u64, sides: usize) {
+        if self.speed == 1.0 {
+            // Nothing of it is heard: a shift that comes starts where the dry signal is.
+            (self.place, self.left) = (self.start, 0);
+            return;
+        }
         let drift = 1.0 - self.speed;
         let nearest = self.sizes.nearest(drift);
         let (least, most) = self.sizes.jumps(drift);
@@ -140,8 +228,7 @@ impl Effect for Shifter {
             (0..Two64::N).for_each(|lane| cut.clear(lane));
         }
         self.speed = self.ratio.target();
-        let drift = 1.0 - self.speed;
-        self.place = self.sizes.nearest(drift) + 0.5 * self.sizes.jumps(drift).1 as f64;
+        self.place = self.start;
         self.left = 0;
     }
 
@@ -179,6 +266,10 @@ impl Effect for Shifter {
         }
         self.lines.put(0, frame, n, &into[0]);
         self.lines.put(1, frame, n, &into[1]);
+        if self.speed == 1.0 && self.ratio.resting() == Some(1.0) {
+            // The mix is 0.
+            return;
+        }
         for t in 0..n {
             let here = frame + t as u64;
             self.speed = self.ratio.next(here);

@@ -31,7 +31,7 @@ fn tones_move_by_what_is_asked_and_stay_tones() {
             if hz > 4000.0 && shift > 7.0 {
                 continue;
             }
-            let [y, _] = heard::<Pitch>(&[("shift", shift)], RATE, 144_000, |f| [tone(f, hz, RATE); 2]);
+            let [y, _] = heard::<Pitch>(&[("on", 1.0), ("shift", shift)], RATE, 144_000, |f| [tone(f, hz, RATE); 2]);
             let want = hz * f64::exp2(shift / 12.0);
             let y = &y[24_000..];
             let cents = 1200.0 * (frequency(y, want) / want).log2();
@@ -45,14 +45,31 @@ fn tones_move_by_what_is_asked_and_stay_tones() {
 
 #[test]
 fn neutral_is_bit_exact() {
-    neutral::<Pitch>(&[("mix", 0.0), ("shift", 5.0)]);
-    neutral::<Pitch>(&[("shift", 0.0)]);
+    for with in [&[("on", 1.0), ("mix", 0.0), ("shift", 5.0)][..], &[("on", 1.0), ("shift", 0.0)], &[("shift", 5.0)]] {
+        let y = heard::<Pitch>(with, RATE, 20_000, |f| [noise(f as u64, 0), noise(f as u64, 1)]);
+        for (side, y) in y.iter().enumerate() {
+            assert!(y[..696].iter().all(|y| *y == 0.0));
+            assert!(y[696..].iter().enumerate().all(|(f, y)| *y == noise(f as u64, side)), "{with:?}");
+        }
+    }
+}
+
+#[test]
+fn a_little_shift_begins_where_the_sound_is() {
+    // A cent up, a twentieth of a second after the first sound, half and half: once, and at one time.
+    let with = [("on", 1.0), ("shift", 0.01), ("mix", 0.5)];
+    let click = |f: usize| [f64::from(u8::from(f == 0 || f == 2400)); 2];
+    let [y, _] = heard::<Pitch>(&with, RATE, 9600, click);
+    let beside = |from: usize| y[from - 480..from + 480].iter().enumerate().filter(|(i, _)| i.abs_diff(480) > 24);
+    assert!(beside(2400 + 696).all(|(_, y)| y.abs() < 0.02), "spread");
+    let power: f64 = y[2400 + 680..2400 + 712].iter().map(|y| y * y).sum();
+    assert!(power > 0.4, "{power}");
 }
 
 #[test]
 fn noise_keeps_its_level() {
     for shift in [-12.0, -2.0, 0.2, 3.0] {
-        let [y, _] = heard::<Pitch>(&[("shift", shift)], RATE, 96_000, |f| [noise(f as u64, 0); 2]);
+        let [y, _] = heard::<Pitch>(&[("on", 1.0), ("shift", shift)], RATE, 96_000, |f| [noise(f as u64, 0); 2]);
         let power = y[24_000..].iter().map(|x| x * x).sum::<f64>() / 72_000.0;
         let db = 10.0 * (power * 12.0).log10();
         println!("{shift:+}: {db:.2} dB");
@@ -64,18 +81,21 @@ fn noise_keeps_its_level() {
 #[test]
 fn lanes_and_block_sizes_agree() {
     lanes_and_blocks::<Pitch>(&[
-        [&[("shift", 12.0)], &[("shift", -12.0)]],
-        [&[("shift", -5.0)], &[("shift", 0.3), ("mix", 0.4)]],
-        [&[("shift", 0.0)], &[("shift", 7.0)]],
+        [&[("on", 1.0), ("shift", 12.0)], &[("on", 1.0), ("shift", -12.0)]],
+        [&[("on", 1.0), ("shift", -5.0)], &[("on", 1.0), ("shift", 0.3), ("mix", 0.4)]],
+        [&[("on", 1.0), ("shift", 0.0)], &[("on", 1.0), ("shift", 7.0)]],
+        [&[("on", 0.0), ("shift", -2.0)], &[("on", 1.0), ("shift", -2.0)]],
     ]);
 }
 
 #[test]
 fn no_parameter_clicks() {
-    no_clicks::<Pitch>(&[("shift", 0.5)], &[("shift", 1.2), ("shift", -1.0), ("shift", 0.0), ("mix", 0.5), ("mix", 0.0)]);
+    let changes = [("shift", 1.2), ("shift", -1.0), ("shift", 0.0), ("mix", 0.5), ("mix", 0.0), ("on", 0.0)];
+    no_clicks::<Pitch>(&[("on", 1.0), ("shift", 0.5)], &changes);
+    no_clicks::<Pitch>(&[("on", 1.0), ("shift", 0.0)], &[("shift", 0.01), ("shift", 1.0)]);
 }
 
 #[test]
 fn it_carries_clears_and_survives() {
-    lives_on::<Pitch>(&[("shift", 4.0)], &[("shift", -4.0)]);
+    lives_on::<Pitch>(&[("on", 1.0), ("shift", 4.0)], &[("on", 1.0), ("shift", -4.0)]);
 }
