@@ -268,6 +268,8 @@ fn a_controller_with_a_map_takes_over_softly_shows_its_lights_and_learns() {
         // The last of the three: what is still on its way must not be taken for what is to be learned.
         eventually("the fader has its value", || osc.number("/norm/ch/1/fader") > 0.86);
         assert!(osc.number("/ch/1/fader") > 3.0);
+        // Surfaces hear of it with everybody else, 30 times a second; nothing of this one shows that they have.
+        std::thread::sleep(Duration::from_millis(300));
         osc.send("/ch/1/mute", [OscType::Int(0)]);
         nano.eventually("the light off", |s| s.controls.get(&48) == Some(&0));
 
