@@ -105,7 +105,10 @@ fn thirty_clients_see_every_change() {
     desk.send("/ch/1/fader", [OscType::Float(-90.0)]);
     last_of_all(&seen, "/ch/1/fader", -90.0);
     desk.command("/status/reset", []);
+    let began = Instant::now();
     let mut times: Vec<f64> = (0..CHANGES)
+        // Thirty clients that read all meters on this machine too may have no time left on a busy one.
+        .take_while(|n| *n < 10 || began.elapsed() < PATIENCE)
         .map(|n| {
             let (address, level) = (format!("/ch/{}/fader", 1 + n % CHANNELS), -1.0 - n as f32 / 4.0);
             let sent = Instant::now();
@@ -122,8 +125,9 @@ fn thirty_clients_see_every_change() {
     times.sort_by(f64::total_cmp);
     let of = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     println!(
-        "{CHANGES} changes seen by {} clients: {:.1} ms median, {:.1} ms at 95 %, {:.1} ms at most; \
+        "{} changes seen by {} clients: {:.1} ms median, {:.1} ms at 95 %, {:.1} ms at most; \
          xruns {}, a period takes {:.0} µs at 99 %, dropped {}, kernel-dropped {}",
+        times.len(),
         BROWSERS + SUBSCRIBERS,
         of(0.5),
         of(0.95),
